@@ -1,0 +1,81 @@
+#pragma once
+// Putting jobs into a queue.
+//
+//   galley::Queue fast{store, "fast"};
+//   fast.enqueue("thumbnail", Thumbnail{"cat.png"}, galley::timeout(30s));
+//
+// Thread-safety: a Queue may be used from any thread; concurrent enqueues are merged into one transaction.
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "galley/error.hpp"
+#include "galley/job.hpp"
+#include "galley/store.hpp"
+
+namespace galley {
+
+/// Turns arguments into a payload and back; galley/payload.hpp defines it for described structs.
+template <class T>
+struct Codec;
+
+/// A program to run as a job, without a shell. argv[0] is looked up by the worker, on the PATH it was started with;
+/// a relative argv[0] with a slash is relative to `cwd`. The worker must allow it.
+struct Command {
+  std::vector<std::string> argv;  ///< at least one, none with NUL
+  std::string input;              ///< its standard input
+  std::string cwd;                ///< absolute; empty: the worker's
+  std::vector<std::pair<std::string, std::string>> env;  ///< these variables and no others (but PATH)
+};
+
+/// A payload and its options, for enqueue_all.
+struct Item {
+  std::string payload;
+  JobOptions options;
+};
+
+class Queue {
+ public:
+  /// Throws Exception (InvalidInput) on a bad name: 1..128 of letters, digits, '.', '_', '-'.
+  Queue(StorePtr store, std::string name);
+
+  /// One job with typed arguments. Returns after it is durable. Errors: InvalidInput, QueueFull, Unavailable, ...
+  template <class Args, class... Set>
+  [[nodiscard]] Result<JobId> enqueue(std::string_view kind, const Args& args, const JobOption<Set>&... set) {
+    JobOptions options;
+    (set.set(options), ...);
+    return enqueue_json(kind, Codec<Args>::encode(args), options);
+  }
+
+  /// Many jobs of one kind in as few transactions as the batch limits allow; either all of a transaction or none.
+  template <class Args, class... Set>
+  [[nodiscard]] Result<std::vector<JobId>> enqueue_all(std::string_view kind, std::span<const Args> many,
+                                                       const JobOption<Set>&... set) {
+    JobOptions options;
+    (set.set(options), ...);
+    std::vector<Item> items;
+    items.reserve(many.size());
+    for (const Args& args : many) items.push_back({Codec<Args>::encode(args), options});
+    return enqueue_json_all(kind, std::move(items));
+  }
+
+  /// The payload is JSON text already (checked), or any bytes.
+  [[nodiscard]] Result<JobId> enqueue_json(std::string_view kind, std::string json, const JobOptions& options = {});
+  [[nodiscard]] Result<JobId> enqueue_bytes(std::string_view kind, std::string bytes, const JobOptions& options = {});
+  [[nodiscard]] Result<std::vector<JobId>> enqueue_json_all(std::string_view kind, std::vector<Item> items);
+
+  /// A command job; `kind` empty: the base name of argv[0].
+  [[nodiscard]] Result<JobId> enqueue_command(const Command& command, std::string_view kind = {},
+                                              const JobOptions& options = {});
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+ private:
+  StorePtr store_;
+  std::string name_;
+};
+
+}  // namespace galley

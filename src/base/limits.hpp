@@ -1,0 +1,58 @@
+#pragma once
+// Every bound of the house, each with its reason. A number that limits something stands here.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace galley::limits {
+
+// Sizes of a job. A payload is read and written whole, inside the writing transaction.
+inline constexpr std::size_t kMaxPayloadBytes = 1 << 20;     // 1 MiB: larger data belongs in a file or object store
+inline constexpr std::size_t kMaxResultBytes = 64 << 10;     // kept as long as the job
+inline constexpr std::size_t kMaxProgressBytes = 1 << 10;    // written at each renewal
+inline constexpr std::size_t kMaxCheckpointBytes = 64 << 10;  // written while running
+inline constexpr std::size_t kMaxErrorBytes = 4 << 10;       // an exception's text; the rest is cut
+inline constexpr std::size_t kMaxLogBytes = 16 << 10;        // tail of an attempt's log
+inline constexpr std::size_t kMaxOutputBytes = 16 << 10;     // tail of stdout, and of stderr, of a command
+inline constexpr std::size_t kMaxNameBytes = 128;            // queue, kind, pool
+inline constexpr std::size_t kMaxKeyBytes = 200;
+inline constexpr std::size_t kMaxTokenBytes = 64;
+
+// Items of a verb: a batch must fit well into one transaction that others wait for (~2 us a row change).
+inline constexpr std::size_t kMaxEnqueueBatch = 10'000;
+inline constexpr std::size_t kMaxEnqueueBytes = 16 << 20;
+inline constexpr std::size_t kMaxFinishBatch = 10'000;
+inline constexpr std::size_t kMaxClaimBatch = 1'000;
+inline constexpr std::size_t kMaxClaimKinds = 4'096;  // one index seek (~1.5 us) each
+inline constexpr std::size_t kMaxClaimQueues = 256;
+inline constexpr std::size_t kMaxPage = 1'000;        // rows that one look returns
+inline constexpr std::size_t kMaxStep = 1'000;        // rows that one kind of housekeeping moves in one step
+inline constexpr std::size_t kMaxPools = 64;
+inline constexpr int kMaxSlots = 10'000;              // of one pool
+
+// Ranges of a job's options.
+inline constexpr int kMaxPriority = 10;
+inline constexpr int kMaxAttempts = 1'000;
+inline constexpr int kMaxPauses = 1'000'000;
+inline constexpr int kMaxCrashes = 1'000;
+inline constexpr int kMaxSnoozes = 10'000;            // a job that polls every minute for a week
+inline constexpr std::size_t kMaxBackoffList = 100;
+inline constexpr std::chrono::hours kMaxDelay{24 * 366 * 10};
+inline constexpr std::chrono::hours kMaxTimeout{24 * 366};
+
+// One attempt row is kept for each attempt that ended otherwise than silently well.
+inline constexpr int kMaxKeptAttempts = 100;
+
+/// Priority is a head start: one step is worth this much waiting, so it is strict in practice and nothing starves.
+inline constexpr std::chrono::hours kPriorityStep{1};
+
+// Retention of completed jobs, a queue.
+inline constexpr std::chrono::hours kKeepCompleted{1};
+inline constexpr std::int64_t kKeepCompletedJobs = 100'000;
+
+// Leases.
+inline constexpr std::chrono::seconds kLease{30};
+inline constexpr std::chrono::seconds kSafetyLook{5};  // a missed bell must not mean stuck for ever
+
+}  // namespace galley::limits
