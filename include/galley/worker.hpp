@@ -134,7 +134,7 @@ class Worker {
   Worker& handle(std::string_view kind, F f) {
     return handle_bytes(kind, [f = std::move(f)](Attempt& attempt, std::string_view payload) mutable {
       auto args = Codec<Args>::decode(payload);
-      if (!args) return std::optional(Outcome::discard(args.error().message));
+      if (!args) return std::optional(Outcome::fail(args.error().message));  // a newer worker may understand it
       return call(f, attempt, static_cast<const Args&>(*args));
     });
   }
