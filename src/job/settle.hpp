@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "galley/error.hpp"
 #include "job/job.hpp"
 #include "job/state.hpp"
 

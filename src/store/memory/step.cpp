@@ -1,0 +1,132 @@
+// Workers that come and go, and the housekeeping they share.
+
+#include <algorithm>
+#include <tuple>
+
+#include "store/memory/check.hpp"
+#include "store/memory/memory_impl.hpp"
+
+namespace galley::store::memory {
+
+using job::JobEvent;
+
+Result<WorkerId> MemoryStore::join(const std::string& name, const std::string& pools) {
+  const std::scoped_lock lock(mutex_);
+  const WorkerId id = ++last_worker_;
+  workers_[id].stats = {.id = id, .name = name, .pools = pools, .started_at = clock_.wall()};
+  return id;
+}
+
+Result<void> MemoryStore::leave(WorkerId worker) {
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto at = workers_.find(worker);
+    if (at == workers_.end()) return {};
+    at->second.left = true;
+    if (!holds_claims(worker)) workers_.erase(at);
+  }
+  chime_.ring();
+  return {};
+}
+
+bool MemoryStore::holds_claims(WorkerId worker) const {
+  return std::any_of(jobs_.begin(), jobs_.end(), [&](const auto& item) {
+    return item.second.record.state == JobState::Running && item.second.worker == worker;
+  });
+}
+
+Result<StepAnswer> MemoryStore::step(std::size_t limit) {
+  if (auto fine = check_limit(limit, limits::kMaxStep); !fine) return fine.error();
+  StepAnswer answer;
+  {
+    const std::scoped_lock lock(mutex_);
+    const Now time = now();
+    const std::size_t promoted = promote(nullptr, limit, time);
+    recover(limit, time, answer);
+    const std::size_t pruned = prune(limit, time);
+    answer.promoted = static_cast<int>(promoted);
+    answer.pruned = static_cast<int>(pruned);
+    const auto recovered = static_cast<std::size_t>(answer.recovered + answer.quarantined);
+    answer.more = promoted == limit || recovered == limit || pruned == limit;
+    answer.next = next_step(time);
+  }
+  if (answer.promoted + answer.recovered > 0) chime_.ring();
+  return answer;
+}
+
+void MemoryStore::recover(std::size_t limit, const Now& now, StepAnswer& answer) {
+  std::vector<Entry*> lost;
+  for (auto& [id, job] : jobs_) {
+    if (job.record.state != JobState::Running) continue;
+    if (now.mono > job.lease_until || workers_.at(job.worker).left) lost.push_back(&job);
+  }
+  std::sort(lost.begin(), lost.end(), [](const Entry* a, const Entry* b) { return a->epoch < b->epoch; });
+  if (lost.size() > limit) lost.resize(limit);
+
+  std::set<WorkerId> dead;
+  for (Entry* const job : lost) {
+    dead.insert(job->worker);
+    ++(crash(*job, now) ? answer.quarantined : answer.recovered);
+  }
+  answer.dead_workers.assign(dead.begin(), dead.end());
+  std::erase_if(workers_, [&](const auto& item) { return item.second.left && !holds_claims(item.first); });
+}
+
+bool MemoryStore::crash(Entry& job, const Now& now) {
+  auto& record = job.record;
+  ++record.counters.attempts;
+  ++record.counters.crashes;
+  job.ended_silently = false;
+  keep_attempt(job, "crashed", {}, now);
+  if (record.cancel_requested) {
+    move(job, JobEvent::Cancel, now);
+    return false;
+  }
+  if (record.counters.crashes < record.policy.max_crashes) {
+    move(job, JobEvent::Crash, now);
+    return false;
+  }
+  record.error = "quarantined: " + std::to_string(record.counters.crashes) + " workers died while they ran it";
+  move(job, JobEvent::Die, now);
+  return true;
+}
+
+std::size_t MemoryStore::prune(std::size_t limit, const Now& now) {
+  std::vector<std::tuple<Time, JobId, std::string>> completed;
+  std::map<std::string, std::int64_t> kept;
+  for (const auto& [id, job] : jobs_) {
+    if (job.record.state != JobState::Completed) continue;
+    completed.emplace_back(*job.record.finished_at, id, job.record.queue);
+    ++kept[job.record.queue];
+  }
+  std::sort(completed.begin(), completed.end());
+
+  // Too old first, over all queues; then too many, queue by queue; of each the oldest first.
+  std::vector<JobId> gone;
+  const auto take = [&](JobId id, const std::string& queue) {
+    gone.push_back(id);
+    --kept[queue];
+  };
+  for (const auto& [finished, id, queue] : completed) {
+    if (gone.size() < limit && now.wall - finished > limits::kKeepCompleted) take(id, queue);
+  }
+  std::stable_sort(completed.begin(), completed.end(),
+                   [](const auto& a, const auto& b) { return std::get<2>(a) < std::get<2>(b); });
+  for (const auto& [finished, id, queue] : completed) {
+    const bool old = now.wall - finished > limits::kKeepCompleted;
+    if (gone.size() < limit && !old && kept[queue] > limits::kKeepCompletedJobs) take(id, queue);
+  }
+  for (const JobId id : gone) forget(id);
+  return gone.size();
+}
+
+Duration MemoryStore::next_step(const Now& now) const {
+  Duration next = limits::kSafetyLook;
+  if (const auto due = next_due(nullptr, now)) next = std::min(next, *due);
+  for (const auto& [id, job] : jobs_) {
+    if (job.record.state == JobState::Running) next = std::min(next, job.lease_until - now.mono);
+  }
+  return std::max(next, Duration{0});
+}
+
+}  // namespace galley::store::memory

@@ -1,0 +1,86 @@
+#include "store/sqlite/backend.hpp"
+
+#include "base/assert.hpp"
+#include "store/sqlite/schema.hpp"
+
+namespace galley::store {
+
+Result<std::unique_ptr<Store>> open_sqlite(const SqliteOptions& options) {
+  GALLEY_ASSERT(options.clock != nullptr);
+  if (options.path.empty()) return Error{Errc::InvalidInput, "store: the path is empty; allowed is sqlite:PATH"};
+  try {
+    return std::unique_ptr<Store>(std::make_unique<sqlite::Backend>(options));
+  } catch (const sqlite::Refused& refused) {
+    return refused.error;
+  } catch (const sqlite::SqlError& error) {
+    return sqlite::to_error(error, options.path, Written::Nothing);
+  }
+}
+
+}  // namespace galley::store
+
+namespace galley::store::sqlite {
+
+namespace {
+const std::string& prepared_file(const SqliteOptions& options) {
+  prepare_file(options.path, options.force_network_fs);
+  return options.path;
+}
+}  // namespace
+
+Backend::Backend(const SqliteOptions& options)
+    : path_(options.path),
+      durability_(options.durability),
+      clock_(*options.clock),
+      boot_id_(base::boot_id()),
+      db_(prepared_file(options), false),
+      directory_(db_),
+      locks_(options.path + "-workers"),
+      bells_(options.path + "-wal", [this] {
+        const std::lock_guard lock(mutex_);
+        return db_.number(text(Sql::DataVersion));
+      }) {
+  db_.execute("PRAGMA temp_store = MEMORY");
+  db_.execute("PRAGMA cache_size = -8192");          // 8 MiB: a worker without work stays small
+  db_.execute("PRAGMA journal_size_limit = 67108864");  // what a burst leaves of the log is given back
+  prepare_schema(db_, path_);
+  synchronous(Sync::Yes);
+}
+
+Backend::~Backend() = default;
+
+void Backend::synchronous(Sync sync) {
+  if (durability_ == Durability::Normal) sync = Sync::No;
+  if (synchronous_ == sync) return;
+  db_.execute(sync == Sync::Yes ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+  synchronous_ = sync;
+}
+
+std::unique_ptr<Bell> Backend::bell() { return bells_.make(); }
+
+std::optional<JobRow> read_row(Database& db, JobId id) {
+  Query row(db, Sql::JobPlace);
+  row.bind(id);
+  if (!row.row()) return std::nullopt;
+  JobRow job;
+  const auto state = job_state_from(row.text(1));
+  if (!state) throw SqlError(SQLITE_CORRUPT, "job " + std::to_string(id) + " has an unknown state");
+  job.place = {id, row.integer(0), *state, row.integer(2)};
+  job.priority = row.small(3);
+  job.counters = {row.small(4), row.small(5), row.small(6), row.small(7), row.small(8)};
+  job.max_crashes = row.null(9) ? job::Policy{}.max_crashes : row.small(9);
+  job.started_us = row.maybe(10);
+  job.epoch = row.integer(11);
+  job.extras = row.small(12);
+  return job;
+}
+
+void write_row(Database& db, JobId id, const JobMove& move) {
+  const job::Counters& c = move.counters;
+  Query(db, Sql::PutJob)
+      .bind(name(move.state), move.position, c.attempts, c.errors, c.pauses, c.snoozes, c.crashes, move.started_us,
+            move.epoch, move.set_error, move.error, move.extras, id)
+      .run();
+}
+
+}  // namespace galley::store::sqlite

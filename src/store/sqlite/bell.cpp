@@ -1,0 +1,86 @@
+#include "store/sqlite/bell.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+namespace galley::store::sqlite {
+
+SqliteBell::SqliteBell(BellTower& tower, const std::string& wal_path)
+    : tower_(tower), event_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), inotify_fd_(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
+  // Without inotify (a limit of the system is reached) the safety look still finds what others did, only later.
+  if (inotify_fd_ >= 0 && inotify_add_watch(inotify_fd_, wal_path.c_str(), IN_MODIFY) < 0) {
+    close(inotify_fd_);
+    inotify_fd_ = -1;
+  }
+  seen_ = tower_.data_version_();
+}
+
+SqliteBell::~SqliteBell() {
+  {
+    const std::lock_guard lock(tower_.mutex_);
+    std::erase(tower_.bells_, this);
+  }
+  if (inotify_fd_ >= 0) close(inotify_fd_);
+  if (event_fd_ >= 0) close(event_fd_);
+}
+
+Ring SqliteBell::wait(Duration timeout) {
+  const auto whole_ms = (std::max(timeout, Duration{0}) + std::chrono::microseconds(999)) / std::chrono::milliseconds(1);
+  std::array<pollfd, 2> fds{{{event_fd_, POLLIN, 0}, {inotify_fd_, POLLIN, 0}}};
+  int left = static_cast<int>(std::min<std::int64_t>(whole_ms, 3'600'000));
+  for (;;) {
+    if (const unsigned why = why_.exchange(0); why != 0) {
+      std::uint64_t rung = 0;
+      (void)!read(event_fd_, &rung, sizeof rung);
+      return (why & kInterrupted) != 0 ? Ring::Interrupted : Ring::Changed;
+    }
+    const int ready = poll(fds.data(), inotify_fd_ >= 0 ? 2 : 1, left);
+    if (ready == 0) return Ring::TimedOut;
+    if (ready < 0) {
+      if (errno != EINTR) return Ring::TimedOut;
+      left = 0;  // a signal of the program's: look once more, then let the caller decide
+      continue;
+    }
+    if ((fds[1].revents & POLLIN) != 0 && others_committed()) return Ring::Changed;
+  }
+}
+
+void SqliteBell::interrupt() noexcept { wake(kInterrupted); }
+
+void SqliteBell::ring() noexcept { wake(kRung); }
+
+void SqliteBell::wake(unsigned why) noexcept {
+  if (why_.fetch_or(why) != 0) return;  // it is ringing already
+  const std::uint64_t one = 1;
+  (void)!write(event_fd_, &one, sizeof one);
+}
+
+bool SqliteBell::others_committed() {
+  std::array<char, 4096> events{};
+  while (read(inotify_fd_, events.data(), events.size()) > 0) {
+  }
+  const std::int64_t now = tower_.data_version_();
+  return std::exchange(seen_, now) != now;
+}
+
+std::unique_ptr<Bell> BellTower::make() {
+  auto bell = std::make_unique<SqliteBell>(*this, wal_path_);
+  const std::lock_guard lock(mutex_);
+  bells_.push_back(bell.get());
+  return bell;
+}
+
+void BellTower::ring() noexcept {
+  const std::lock_guard lock(mutex_);
+  for (SqliteBell* bell : bells_) bell->ring();
+}
+
+}  // namespace galley::store::sqlite

@@ -1,0 +1,57 @@
+#pragma once
+// The bell of an SQLite store. Commits of this process ring it directly; commits of others (a worker, a producer, the
+// sqlite3 shell) are seen by inotify on the write-ahead log, and told from our own by SQLite's data_version.
+//
+// Thread-safety: ring and make from any thread.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "store/store.hpp"
+
+namespace galley::store::sqlite {
+
+class BellTower;
+
+class SqliteBell final : public Bell {
+ public:
+  SqliteBell(BellTower& tower, const std::string& wal_path);
+  ~SqliteBell() override;
+  Ring wait(Duration timeout) override;
+  void interrupt() noexcept override;
+  void ring() noexcept;
+
+ private:
+  enum : unsigned { kRung = 1, kInterrupted = 2 };
+  void wake(unsigned why) noexcept;
+  [[nodiscard]] bool others_committed();
+
+  BellTower& tower_;
+  int event_fd_ = -1;
+  int inotify_fd_ = -1;
+  std::atomic<unsigned> why_{0};
+  std::int64_t seen_ = 0;  // data_version at the last look
+};
+
+class BellTower {
+ public:
+  /// `data_version` answers SQLite's counter of commits by other connections.
+  BellTower(std::string wal_path, std::function<std::int64_t()> data_version)
+      : wal_path_(std::move(wal_path)), data_version_(std::move(data_version)) {}
+
+  [[nodiscard]] std::unique_ptr<Bell> make();
+  void ring() noexcept;
+
+ private:
+  friend class SqliteBell;
+  const std::string wal_path_;
+  const std::function<std::int64_t()> data_version_;
+  std::mutex mutex_;
+  std::vector<SqliteBell*> bells_;
+};
+
+}  // namespace galley::store::sqlite

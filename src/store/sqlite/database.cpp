@@ -1,0 +1,129 @@
+#include "store/sqlite/database.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <random>
+#include <thread>
+
+#include "base/assert.hpp"
+
+namespace galley::store::sqlite {
+
+namespace {
+
+// SQLite's own busy handler sleeps up to 100 ms and is unfair. Ours looks again every 50..500 us (a transaction of ours
+// takes about as long), and gives up after about 30 s: then another program holds the file.
+constexpr int kBusyMeanUs = 275;
+constexpr int kBusyLooks = 30'000'000 / kBusyMeanUs;
+
+int wait_for_lock(void* /*unused*/, int looks) {
+  if (looks > kBusyLooks) return 0;
+  thread_local std::minstd_rand jitter(static_cast<unsigned>(getpid()) * 31U + static_cast<unsigned>(gettid()));
+  const auto wait = std::chrono::microseconds(50 + static_cast<int>(jitter() % 450));
+  std::this_thread::sleep_for(wait);  // lint: allow(sleep) because SQLite has no lock that one could wait on
+  return 1;
+}
+
+}  // namespace
+
+Database::Database(const std::string& path, bool read_only) {
+  const int flags = (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX;
+  const int code = sqlite3_open_v2(path.c_str(), &db_, flags, nullptr);
+  if (code != SQLITE_OK) {
+    SqlError error(db_ != nullptr ? sqlite3_extended_errcode(db_) : code,
+                   db_ != nullptr ? sqlite3_errmsg(db_) : sqlite3_errstr(code));
+    sqlite3_close(db_);
+    throw error;
+  }
+  sqlite3_extended_result_codes(db_, 1);
+  sqlite3_busy_handler(db_, wait_for_lock, nullptr);
+}
+
+Database::~Database() {
+  for (sqlite3_stmt* statement : statements_) sqlite3_finalize(statement);
+  sqlite3_close(db_);
+}
+
+void Database::execute(const char* sql) {
+  const int code = sqlite3_exec(db_, sql, nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) fail(code);
+}
+
+std::int64_t Database::number(const char* sql) {
+  sqlite3_stmt* statement = nullptr;
+  int code = sqlite3_prepare_v2(db_, sql, -1, &statement, nullptr);
+  if (code != SQLITE_OK) fail(code);
+  code = sqlite3_step(statement);
+  const std::int64_t value = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+  sqlite3_finalize(statement);
+  if (code != SQLITE_ROW && code != SQLITE_DONE) fail(code);
+  return value;
+}
+
+sqlite3_stmt* Database::prepared(Sql sql) {
+  sqlite3_stmt*& statement = statements_[static_cast<std::size_t>(sql)];
+  if (statement == nullptr) {
+    const int code = sqlite3_prepare_v3(db_, text(sql), -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+    if (code != SQLITE_OK) fail(code);
+  }
+  return statement;
+}
+
+void Database::fail(int code) const {
+  const int extended = sqlite3_extended_errcode(db_);
+  throw SqlError((extended & 0xff) == (code & 0xff) ? extended : code, sqlite3_errmsg(db_));
+}
+
+Query& Query::bind_blob(std::string_view bytes) {
+  check(sqlite3_bind_blob64(stmt_, ++bound_, bytes.data() != nullptr ? bytes.data() : "", bytes.size(), SQLITE_STATIC));
+  return *this;
+}
+
+void Query::bind_next(std::string_view value) {
+  check(sqlite3_bind_text64(stmt_, ++bound_, value.data() != nullptr ? value.data() : "", value.size(), SQLITE_STATIC,
+                            SQLITE_UTF8));
+}
+
+bool Query::row() {
+  const int code = sqlite3_step(stmt_);
+  if (code == SQLITE_ROW) return true;
+  if (code != SQLITE_DONE) db_.fail(code);
+  return false;
+}
+
+int Query::run() {
+  GALLEY_ASSERT(!row());
+  return sqlite3_changes(db_.raw());
+}
+
+std::string Query::text(int column) const {
+  const void* bytes = sqlite3_column_blob(stmt_, column);  // for text too: no conversion, may hold NUL
+  const int size = sqlite3_column_bytes(stmt_, column);
+  return bytes != nullptr ? std::string(static_cast<const char*>(bytes), static_cast<std::size_t>(size)) : std::string();
+}
+
+Error to_error(const SqlError& error, std::string_view path, Written written) {
+  const std::string where = std::string(path) + ": ";
+  switch (error.code() & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return {Errc::Unavailable, where + "another program has held the store locked for 30 s; try again", written};
+    case SQLITE_FULL:
+      return {Errc::DiskFull, where + "no space left on the device; free some and try again", written};
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+      return {Errc::ReadOnly, where + "the store cannot be written: " + error.what(), written};
+    case SQLITE_CANTOPEN:
+      return {Errc::Io, where + "cannot be opened: " + error.what(), written};
+    case SQLITE_NOTADB:
+      return {Errc::NotAStore, where + "is not a Galley store (not an SQLite file)", written};
+    case SQLITE_CORRUPT:
+      return {Errc::NotAStore, where + "is damaged: " + error.what() + "; restore a backup, or save what is readable with "
+              "`sqlite3 FILE .recover`", written};
+    default:
+      return {Errc::Io, where + error.what(), written};
+  }
+}
+
+}  // namespace galley::store::sqlite

@@ -1,0 +1,86 @@
+#include "store/sqlite/directory.hpp"
+
+#include <algorithm>
+
+namespace galley::store::sqlite {
+
+void Directory::refresh() {
+  Query queues(db_, Sql::NewQueues);
+  queues.bind(last_queue_);
+  while (queues.row()) add_queue(queues.integer(0), queues.text(1));
+  Query lanes(db_, Sql::NewLanes);
+  lanes.bind(last_lane_);
+  while (lanes.row()) add_lane({lanes.integer(0), lanes.integer(1), lanes.text(2), lanes.text(3)});
+}
+
+void Directory::rolled_back() {
+  for (const LaneKey id : new_lanes_) {
+    const Lane& gone = lanes_.at(id);
+    lane_ids_.erase({gone.queue, gone.kind, gone.program});
+    lanes_.erase(id);
+    last_lane_ = std::min(last_lane_, id - 1);
+  }
+  for (const QueueKey id : new_queues_) {
+    queues_.erase(queue_names_.at(id));
+    queue_names_.erase(id);
+    last_queue_ = std::min(last_queue_, id - 1);
+  }
+  committed();
+}
+
+void Directory::committed() {
+  new_lanes_.clear();
+  new_queues_.clear();
+}
+
+QueueKey Directory::find_queue(const std::string& name) const {
+  const auto at = queues_.find(name);
+  return at != queues_.end() ? at->second : 0;
+}
+
+LaneKey Directory::find_lane(QueueKey queue, const std::string& kind, const std::string& program) const {
+  const auto at = lane_ids_.find({queue, kind, program});
+  return at != lane_ids_.end() ? at->second : 0;
+}
+
+QueueKey Directory::queue(const std::string& name) {
+  if (const QueueKey known = find_queue(name); known != 0) return known;
+  const QueueKey id = last_queue_ + 1;
+  Query(db_, Sql::InsertQueue).bind(id, name).run();
+  add_queue(id, name);
+  new_queues_.push_back(id);
+  return id;
+}
+
+LaneKey Directory::lane(QueueKey queue, const std::string& kind, const std::string& program) {
+  if (const LaneKey known = find_lane(queue, kind, program); known != 0) return known;
+  const LaneKey id = last_lane_ + 1;
+  Query(db_, Sql::InsertLane).bind(id, queue, kind, program).run();
+  add_lane({id, queue, kind, program});
+  new_lanes_.push_back(id);
+  if (!program.empty() && !kind.empty()) {
+    (void)lane(queue, "", program);
+    (void)lane(queue, "", std::string(kAnyProgram));
+  }
+  return id;
+}
+
+std::vector<LaneKey> Directory::waiting_lanes(LaneKey id) const {
+  const Lane& own = lanes_.at(id);
+  if (own.program.empty()) return {id};
+  return {id, find_lane(own.queue, "", own.program), find_lane(own.queue, "", std::string(kAnyProgram))};
+}
+
+void Directory::add_queue(QueueKey id, std::string name) {
+  last_queue_ = std::max(last_queue_, id);
+  queue_names_[id] = name;
+  queues_[std::move(name)] = id;
+}
+
+void Directory::add_lane(Lane lane) {
+  last_lane_ = std::max(last_lane_, lane.id);
+  lane_ids_[{lane.queue, lane.kind, lane.program}] = lane.id;
+  lanes_[lane.id] = std::move(lane);
+}
+
+}  // namespace galley::store::sqlite

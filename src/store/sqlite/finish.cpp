@@ -1,0 +1,129 @@
+#include "job/order.hpp"
+#include "store/sqlite/backend.hpp"
+
+namespace galley::store::sqlite {
+
+namespace {
+
+std::optional<std::string_view> unless_empty(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional<std::string_view>(text);
+}
+
+/// A person's wish to cancel wins over another try.
+job::JobEvent with_cancel(job::JobEvent event, bool cancel) {
+  using enum job::JobEvent;
+  return cancel && (event == Retry || event == Pause || event == Die || event == Crash) ? Cancel : event;
+}
+
+bool worth_keeping(const Finish& finish) {
+  const job::AttemptReport& report = finish.report;
+  return finish.event != job::JobEvent::Complete || report.exit_code || report.signal || !report.log.empty() ||
+         !report.out.empty() || !report.err.empty() || !report.error.empty();
+}
+
+}  // namespace
+
+Result<void> Backend::check_finishes(std::span<const Finish> finishes) {
+  const auto refuse = [](const Finish& finish, const std::string& what) {
+    return Error{Errc::InvalidInput, "finish of job " + std::to_string(finish.claim.job) + ": " + what};
+  };
+  if (finishes.size() > limits::kMaxFinishBatch) {
+    return Error{Errc::InvalidInput, "finishes: " + std::to_string(finishes.size()) + "; allowed is at most " +
+                                         std::to_string(limits::kMaxFinishBatch)};
+  }
+  for (const Finish& finish : finishes) {
+    if (finish.event == job::JobEvent::Crash || !job::next(JobState::Running, finish.event)) {
+      return refuse(finish, "event " + std::string(name(finish.event)) + " does not end an attempt");
+    }
+    if (finish.result.size() > limits::kMaxResultBytes) {
+      return refuse(finish, "result: " + std::to_string(finish.result.size()) + " bytes; allowed is at most " +
+                                std::to_string(limits::kMaxResultBytes));
+    }
+    if (finish.checkpoint && finish.checkpoint->size() > limits::kMaxCheckpointBytes) {
+      return refuse(finish, "checkpoint: " + std::to_string(finish.checkpoint->size()) + " bytes; allowed is at most " +
+                                std::to_string(limits::kMaxCheckpointBytes));
+    }
+    if (finish.delay < Duration{0} || finish.delay > limits::kMaxDelay) {
+      return refuse(finish, "delay: " + std::to_string(finish.delay.count()) + " us; allowed is 0 to ten years");
+    }
+  }
+  return {};
+}
+
+std::string Backend::worker_name(WorkerId worker) {
+  Query row(db_, Sql::FindWorker);
+  row.bind(worker);
+  return row.row() ? row.text(0) : std::string();
+}
+
+FinishAnswer Backend::finish_one(Transaction& tx, const Finish& finish) {
+  const JobId id = finish.claim.job;
+  LaneKey lane = 0;
+  WorkerId worker = 0;
+  std::int64_t started_us = 0;
+  bool cancel = false;
+  {
+    Query taken(db_, Sql::TakeRunning);
+    taken.bind(id, finish.claim.epoch);
+    if (!taken.row()) {
+      const auto row = read_row(db_, id);
+      return row && row->epoch == finish.claim.epoch ? FinishAnswer::AlreadyFinished : FinishAnswer::LeaseLost;
+    }
+    lane = taken.integer(0);
+    worker = taken.integer(1);
+    started_us = taken.integer(2);
+    cancel = taken.integer(3) != 0;
+    (void)taken.row();  // to its end, or the deletion is not done
+  }
+  tx.count(lane, JobState::Running, -1);
+  const auto row = read_row(db_, id);
+  if (!row) throw SqlError(SQLITE_CORRUPT, "running job " + std::to_string(id) + " is missing");
+
+  const job::JobEvent event = with_cancel(finish.event, cancel);
+  JobMove move;
+  move.state = *job::next(JobState::Running, event);
+  move.epoch = finish.claim.epoch;
+  move.counters = event == job::JobEvent::Release ? row->counters : finish.counters;
+  move.started_us = event == job::JobEvent::Release ? row->started_us : std::optional(started_us);
+  move.set_error = event == job::JobEvent::Complete || !finish.report.error.empty();
+  if (event != job::JobEvent::Complete && move.set_error) move.error = finish.report.error;
+  const std::int64_t now = tx.wall_us();
+  if (event == job::JobEvent::Release) {
+    move.position = row->place.position;  // it keeps its place
+  } else if (move.state == JobState::Ready) {
+    move.position = job::rank(tx.next_tick(), row->priority);
+  } else {
+    move.position = move.state == JobState::Scheduled ? now + finish.delay.count() : now;
+  }
+  const bool ended = is_ended(move.state);
+  if (ended && (row->extras & kHasExtras) != 0) Query(db_, Sql::DropExtra).bind(id, "checkpoint").run();
+  if (!ended && finish.checkpoint) {
+    Query(db_, Sql::PutExtra).bind(id, "checkpoint").bind_blob(*finish.checkpoint).run();
+    move.extras |= kHasExtras;
+  }
+  if (event == job::JobEvent::Complete && !finish.result.empty()) {
+    Query(db_, Sql::PutExtra).bind(id, "result").bind_blob(finish.result).run();
+    move.extras |= kHasExtras;
+  }
+  if (event != job::JobEvent::Release && worth_keeping(finish)) {
+    keep_attempt(id, move.counters.attempts, finish, started_us, now, worker_name(worker));
+    move.extras |= kHasAttempts;
+  }
+  write_row(db_, id, move);
+  tx.enter({id, lane, move.state, move.position});
+  return FinishAnswer::Finished;
+}
+
+void Backend::keep_attempt(JobId id, int attempt, const Finish& finish, std::int64_t started_us, std::int64_t ended_us,
+                           const std::string& worker) {
+  const job::AttemptReport& report = finish.report;
+  Query(db_, Sql::InsertAttempt)
+      .bind(id, attempt, finish.outcome, started_us, ended_us, worker, report.run_time.count(), unless_empty(report.error),
+            report.exit_code, report.signal, unless_empty(report.out), unless_empty(report.err), unless_empty(report.log))
+      .run();
+  if (attempt > limits::kMaxKeptAttempts) {
+    Query(db_, Sql::TrimAttempts).bind(id, attempt - limits::kMaxKeptAttempts).run();
+  }
+}
+
+}  // namespace galley::store::sqlite

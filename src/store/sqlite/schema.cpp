@@ -1,0 +1,256 @@
+#include "store/sqlite/schema.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace galley::store::sqlite {
+
+namespace {
+
+// Names start with galley_, because an application may keep its own tables in the same file.
+// Small hot tables say where a job is; galley_jobs holds what it is, and is not touched by a claim.
+constexpr const char* kTables = R"sql(
+CREATE TABLE galley_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE galley_clock (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  next_id INTEGER NOT NULL,
+  tick INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  signals INTEGER NOT NULL
+) STRICT;
+CREATE TABLE galley_queues (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  paused INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE galley_lanes (
+  id INTEGER PRIMARY KEY,
+  queue INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  program TEXT NOT NULL,
+  scheduled INTEGER NOT NULL DEFAULT 0,
+  ready INTEGER NOT NULL DEFAULT 0,
+  blocked INTEGER NOT NULL DEFAULT 0,
+  running INTEGER NOT NULL DEFAULT 0,
+  completed INTEGER NOT NULL DEFAULT 0,
+  dead INTEGER NOT NULL DEFAULT 0,
+  cancelled INTEGER NOT NULL DEFAULT 0,
+  discarded INTEGER NOT NULL DEFAULT 0,
+  expired INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (queue, kind, program)
+) STRICT;
+CREATE TABLE galley_jobs (
+  id INTEGER PRIMARY KEY,
+  lane INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  content TEXT NOT NULL,
+  priority INTEGER NOT NULL,
+  key TEXT,
+  payload BLOB NOT NULL,
+  timeout_us INTEGER,
+  grace_us INTEGER,
+  on_timeout TEXT,
+  max_attempts INTEGER,
+  max_pauses INTEGER,
+  max_crashes INTEGER,
+  backoff TEXT,
+  resumable INTEGER,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  errors INTEGER NOT NULL DEFAULT 0,
+  pauses INTEGER NOT NULL DEFAULT 0,
+  snoozes INTEGER NOT NULL DEFAULT 0,
+  crashes INTEGER NOT NULL DEFAULT 0,
+  enqueued_us INTEGER NOT NULL,
+  started_us INTEGER,
+  epoch INTEGER NOT NULL DEFAULT 0,
+  error TEXT,
+  extras INTEGER NOT NULL DEFAULT 0,
+  token TEXT
+) STRICT;
+CREATE UNIQUE INDEX galley_jobs_token ON galley_jobs (token) WHERE token IS NOT NULL;
+CREATE TABLE galley_ready (
+  lane INTEGER NOT NULL, rank INTEGER NOT NULL, id INTEGER NOT NULL,
+  PRIMARY KEY (lane, rank, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE galley_scheduled (
+  queue INTEGER NOT NULL, due_us INTEGER NOT NULL, id INTEGER NOT NULL,
+  PRIMARY KEY (queue, due_us, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE galley_running (
+  id INTEGER PRIMARY KEY,
+  epoch INTEGER NOT NULL,
+  worker INTEGER NOT NULL,
+  lane INTEGER NOT NULL,
+  lease_us INTEGER NOT NULL,
+  started_us INTEGER NOT NULL,
+  cancel INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE galley_ended (
+  lane INTEGER NOT NULL, state TEXT NOT NULL, ended_us INTEGER NOT NULL, id INTEGER NOT NULL,
+  PRIMARY KEY (lane, state, ended_us, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE galley_extras (
+  job INTEGER NOT NULL, what TEXT NOT NULL, bytes BLOB NOT NULL,
+  PRIMARY KEY (job, what)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE galley_attempts (
+  job INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  outcome TEXT NOT NULL,
+  started_us INTEGER NOT NULL,
+  ended_us INTEGER NOT NULL,
+  worker TEXT NOT NULL,
+  run_time_us INTEGER NOT NULL,
+  error TEXT,
+  exit_code INTEGER,
+  signal INTEGER,
+  out TEXT,
+  err TEXT,
+  log TEXT,
+  PRIMARY KEY (job, attempt)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE galley_workers (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL,
+  pools TEXT NOT NULL,
+  boot_id TEXT NOT NULL,
+  lock_file TEXT NOT NULL,
+  started_us INTEGER NOT NULL,
+  gone INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE VIEW galley_job AS
+  SELECT j.id, q.name AS queue, l.kind, CASE WHEN r.id IS NULL THEN j.state ELSE 'running' END AS state,
+         j.priority, j.key, j.content, j.payload, j.attempts, j.errors, j.error,
+         datetime(j.enqueued_us / 1000000, 'unixepoch') AS enqueued_at, w.name AS worker
+  FROM galley_jobs j JOIN galley_lanes l ON l.id = j.lane JOIN galley_queues q ON q.id = l.queue
+  LEFT JOIN galley_running r ON r.id = j.id LEFT JOIN galley_workers w ON w.id = r.worker;
+INSERT INTO galley_clock VALUES (1, 1, 0, 0, 0);
+INSERT INTO galley_meta VALUES ('schema_version', '1');
+)sql";
+
+constexpr std::size_t kHeaderBytes = 100;  // of an SQLite file: https://sqlite.org/fileformat2.html, section 1.3
+
+std::uint32_t big_endian(const unsigned char* at) {
+  return (std::uint32_t{at[0]} << 24U) | (std::uint32_t{at[1]} << 16U) | (std::uint32_t{at[2]} << 8U) | at[3];
+}
+
+std::string errno_text() { return std::strerror(errno); }
+
+[[noreturn]] void refuse(Errc code, const std::string& path, const std::string& why) {
+  throw Refused{{code, path + ": " + why, Written::Nothing}};
+}
+
+/// The type of the file system that holds `status`' file, from /proc/self/mountinfo; empty where it is not listed.
+std::string fs_type(const struct stat& status) {
+  std::ifstream mounts("/proc/self/mountinfo");
+  const std::string device = std::to_string(major(status.st_dev)) + ":" + std::to_string(minor(status.st_dev));
+  std::string line;
+  while (std::getline(mounts, line)) {
+    std::istringstream fields(line);
+    std::string id, parent, dev, word;
+    fields >> id >> parent >> dev;
+    if (dev != device) continue;
+    while (fields >> word && word != "-") {
+    }
+    fields >> word;
+    return word;
+  }
+  return {};
+}
+
+void check_header(const std::string& path, off_t size) {
+  std::ifstream file(path, std::ios::binary);
+  std::array<unsigned char, kHeaderBytes> header{};
+  file.read(reinterpret_cast<char*>(header.data()), static_cast<std::streamsize>(header.size()));
+  if (!file && size >= static_cast<off_t>(header.size())) refuse(Errc::Io, path, "cannot be read: " + errno_text());
+  if (size < static_cast<off_t>(header.size()) || std::memcmp(header.data(), "SQLite format 3", 16) != 0) {
+    refuse(Errc::NotAStore, path, "is not a Galley store (not an SQLite file); it was left as it is");
+  }
+  const unsigned stored = (unsigned{header[16]} << 8U) | header[17];
+  const std::uint64_t page = stored == 1 ? 65536 : stored;
+  const std::uint64_t pages = big_endian(&header[28]);
+  struct stat wal {};
+  const bool has_wal = stat((path + "-wal").c_str(), &wal) == 0 && wal.st_size > 0;
+  if (!has_wal && big_endian(&header[24]) == big_endian(&header[92]) && static_cast<std::uint64_t>(size) < page * pages) {
+    refuse(Errc::NotAStore, path,
+           "is truncated: it should have " + std::to_string(page * pages) + " bytes and has " + std::to_string(size) +
+               "; restore a backup, or save what is readable with `sqlite3 FILE .recover`");
+  }
+}
+
+int stored_version(Database& db, const std::string& path) {
+  if (db.number("SELECT count(*) FROM sqlite_schema WHERE name = 'galley_meta'") == 0) return 0;
+  const auto version =
+      static_cast<int>(db.number("SELECT CAST(value AS INTEGER) FROM galley_meta WHERE name = 'schema_version'"));
+  if (version < 1) refuse(Errc::NotAStore, path, "is damaged: it holds no schema version");
+  if (version > kSchemaVersion) {
+    refuse(Errc::NewerSchema, path,
+           "was written by a newer Galley (schema " + std::to_string(version) + ", this program knows " +
+               std::to_string(kSchemaVersion) + "); upgrade this program");
+  }
+  return version;
+}
+
+}  // namespace
+
+bool is_network_fs(std::string_view type) noexcept {
+  constexpr std::array<std::string_view, 18> kTypes{
+      "nfs",  "nfs4",       "cifs",           "smb3",        "smbfs", "ncpfs",      "afs",          "9p", "ceph",
+      "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.rclone", "fuse.davfs2", "lustre", "gfs2", "ocfs2"};
+  return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
+}
+
+void prepare_file(const std::string& path, bool force_network_fs) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) {
+    if (errno != ENOENT) refuse(Errc::Io, path, "cannot be opened: " + errno_text());
+    const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno != EEXIST) {
+      const Errc code = errno == EROFS || errno == EACCES ? Errc::ReadOnly : errno == ENOSPC ? Errc::DiskFull : Errc::Io;
+      refuse(code, path, "cannot be created: " + errno_text());
+    }
+    if (fd >= 0) close(fd);
+    if (stat(path.c_str(), &status) != 0) refuse(Errc::Io, path, "cannot be opened: " + errno_text());
+  }
+  if (!S_ISREG(status.st_mode)) refuse(Errc::NotAStore, path, "is not a file");
+  const std::string type = fs_type(status);
+  if (!force_network_fs && is_network_fs(type)) {
+    refuse(Errc::InvalidInput, path,
+           "is on a network file system (" + type +
+               "), where locks cannot be relied upon; use a local disk, or say ?force_network_fs=1 for a single process");
+  }
+  if (status.st_size > 0) check_header(path, status.st_size);
+}
+
+void prepare_schema(Database& db, const std::string& path) {
+  const auto refuse_foreign = [&] {
+    if (stored_version(db, path) == 0 && db.number("SELECT count(*) FROM sqlite_schema") != 0) {
+      refuse(Errc::NotAStore, path, "is an SQLite file of another program; it was left as it is");
+    }
+  };
+  if (stored_version(db, path) == kSchemaVersion) return;  // without a write: a full disk must not stop a reader
+  refuse_foreign();
+  db.execute("PRAGMA journal_mode = WAL");
+  db.execute("BEGIN IMMEDIATE");
+  try {
+    refuse_foreign();  // again: another process may have been quicker
+    if (stored_version(db, path) == 0) db.execute(kTables);
+    db.execute("COMMIT");
+  } catch (...) {
+    if (db.in_transaction()) db.execute("ROLLBACK");
+    throw;
+  }
+}
+
+}  // namespace galley::store::sqlite

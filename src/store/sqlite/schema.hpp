@@ -1,0 +1,23 @@
+#pragma once
+// The tables, their version, and what is checked before a file is trusted. docs/formats/sqlite.md explains them.
+
+#include <string>
+
+#include "store/sqlite/database.hpp"
+
+namespace galley::store::sqlite {
+
+/// Raised with every change of the tables; a migration from each older one stands in schema.cpp.
+inline constexpr int kSchemaVersion = 1;
+
+/// Creates the file (mode 0600) if there is none; refuses what cannot be a store: a directory, rubbish, a truncated
+/// file, a file on a network file system unless forced. Throws Refused.
+void prepare_file(const std::string& path, bool force_network_fs);
+
+/// Creates or migrates the tables. Throws Refused (NotAStore, NewerSchema) and SqlError.
+void prepare_schema(Database& db, const std::string& path);
+
+/// True for the file systems on which locks or shared memory cannot be relied upon ("nfs4", "cifs", "fuse.sshfs").
+[[nodiscard]] bool is_network_fs(std::string_view type) noexcept;
+
+}  // namespace galley::store::sqlite

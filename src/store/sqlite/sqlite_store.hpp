@@ -1,0 +1,31 @@
+#pragma once
+// The default backend: one SQLite file, any number of processes on one machine. docs/formats/sqlite.md describes
+// the tables.
+
+#include <memory>
+#include <string>
+
+#include "base/clock.hpp"
+#include "galley/error.hpp"
+#include "store/store.hpp"
+
+namespace galley::store {
+
+/// Which crash loses what.
+enum class Durability : std::uint8_t {
+  Full,    ///< Power loss loses no acknowledged enqueue or operator's act (the log is synced before the answer).
+  Normal,  ///< No crash of a process loses anything; power loss may lose the last moments, as a whole suffix.
+};
+
+struct SqliteOptions {
+  std::string path;
+  Durability durability = Durability::Full;
+  bool force_network_fs = false;  ///< locks and shared memory do not work reliably there
+  const base::Clock* clock = nullptr;  ///< must outlive the store
+};
+
+/// Opens or creates the file (mode 0600). Errors: NotAStore, NewerSchema, ReadOnly, DiskFull, Unavailable, Io,
+/// InvalidInput (the path).
+[[nodiscard]] Result<std::unique_ptr<Store>> open_sqlite(const SqliteOptions& options);
+
+}  // namespace galley::store

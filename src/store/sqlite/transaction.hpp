@@ -1,0 +1,78 @@
+#pragma once
+// One transaction: the store's clock, the moves of a job between the hot tables, and the counts that go with them.
+// A job's place is one row in exactly one of galley_ready, galley_scheduled, galley_running and galley_ended (a ready
+// command has three rows in galley_ready, one for each lane it can be claimed through).
+//
+// Thread-safety: none; guarded by its store's mutex.
+
+#include <array>
+#include <cstdint>
+#include <map>
+
+#include "base/clock.hpp"
+#include "store/sqlite/directory.hpp"
+
+namespace galley::store::sqlite {
+
+/// What galley_jobs.extras remembers, so that a job without them pays for none.
+inline constexpr int kHasExtras = 1;    ///< rows in galley_extras
+inline constexpr int kHasAttempts = 2;  ///< rows in galley_attempts
+
+/// Where a job is, as its row says.
+struct Place {
+  JobId id = 0;
+  LaneKey lane = 0;
+  JobState state = JobState::Ready;  ///< never Running: that is a row in galley_running beside it
+  std::int64_t position = 0;         ///< rank, due time or time of the end, in microseconds
+};
+
+class Transaction {
+ public:
+  enum class Kind : std::uint8_t { Read, Write };
+  Transaction(Database& db, Directory& directory, const base::Clock& clock, Kind kind);
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  /// Throws SqlError; whether anything was written is unknown if the commit itself failed on I/O.
+  void commit();
+  [[nodiscard]] bool committing() const noexcept { return committing_; }
+
+  [[nodiscard]] std::int64_t wall_us() const noexcept { return wall_us_; }
+  [[nodiscard]] std::int64_t mono_us() const noexcept { return mono_us_; }
+  [[nodiscard]] JobId next_id() noexcept { return touched(), next_id_++; }
+  [[nodiscard]] std::int64_t next_epoch() noexcept { return touched(), ++epoch_; }
+  /// The next growing count of microseconds: max(last + 1, wall).
+  [[nodiscard]] std::int64_t next_tick() noexcept {
+    touched();
+    return tick_ = std::max(tick_ + 1, wall_us_);
+  }
+  void signal() noexcept { touched(), ++signals_; }
+  [[nodiscard]] std::uint64_t signals() const noexcept { return static_cast<std::uint64_t>(signals_); }
+
+  /// Counts a job into or out of a state.
+  void count(LaneKey lane, JobState state, int by) { counts_[lane][static_cast<std::size_t>(state)] += by; }
+
+  /// Adds or removes the row that a waiting or ended job has in its hot table, and counts it. Not for Running.
+  void enter(const Place& place);
+  void leave(const Place& place);
+
+ private:
+  void touched() noexcept { clock_changed_ = true; }
+
+  Database& db_;
+  Directory& directory_;
+  Kind kind_;
+  bool open_ = false;
+  bool committing_ = false;
+  bool clock_changed_ = false;
+  std::int64_t wall_us_ = 0;
+  std::int64_t mono_us_ = 0;
+  JobId next_id_ = 0;
+  std::int64_t tick_ = 0;
+  std::int64_t epoch_ = 0;
+  std::int64_t signals_ = 0;
+  std::map<LaneKey, std::array<int, kJobStates>> counts_;
+};
+
+}  // namespace galley::store::sqlite
