@@ -129,6 +129,7 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
+  /// A handler is called by several slots at once, so what it shares must be thread-safe.
   /// Typed arguments (galley/payload.hpp): f(Attempt&, const Args&) -> void or Outcome.
   template <class Args, class F>
   Worker& handle(std::string_view kind, F f) {
@@ -171,6 +172,8 @@ class Worker {
     }
   }
   struct Impl;
+  explicit Worker(std::unique_ptr<Impl> impl);
+  friend struct WorkerSeam;  ///< tests and simulations: a worker with a clock of their own
   std::unique_ptr<Impl> impl_;
 };
 

@@ -15,6 +15,8 @@ inline constexpr std::size_t kMaxCheckpointBytes = 64 << 10;  // written while r
 inline constexpr std::size_t kMaxErrorBytes = 4 << 10;       // an exception's text; the rest is cut
 inline constexpr std::size_t kMaxLogBytes = 16 << 10;        // tail of an attempt's log
 inline constexpr std::size_t kMaxOutputBytes = 16 << 10;     // tail of stdout, and of stderr, of a command
+inline constexpr std::size_t kMaxArguments = 4'096;          // of a command; what is more belongs into its input
+inline constexpr std::size_t kMaxVariables = 1'024;          // of its environment
 inline constexpr std::size_t kMaxNameBytes = 128;            // queue, kind, pool
 inline constexpr std::size_t kMaxKeyBytes = 200;
 inline constexpr std::size_t kMaxTokenBytes = 64;
@@ -22,6 +24,9 @@ inline constexpr std::size_t kMaxTokenBytes = 64;
 // Items of a verb: a batch must fit well into one transaction that others wait for (~2 us a row change).
 inline constexpr std::size_t kMaxEnqueueBatch = 10'000;
 inline constexpr std::size_t kMaxEnqueueBytes = 16 << 20;
+// Jobs of callers that wait for their turn to be merged into a batch: as much as the next two batches can take.
+inline constexpr std::size_t kMaxMergeJobs = 2 * kMaxEnqueueBatch;
+inline constexpr std::size_t kMaxMergeBytes = 2 * kMaxEnqueueBytes;
 inline constexpr std::size_t kMaxFinishBatch = 10'000;
 inline constexpr std::size_t kMaxClaimBatch = 1'000;
 inline constexpr std::size_t kMaxClaimKinds = 4'096;  // one index seek (~1.5 us) each

@@ -21,8 +21,8 @@ namespace {
 // Where the guardian keeps what it inherits; everything else is closed.
 enum Place : int { kControl = 3, kIn = 4, kOut = 5, kErr = 6, kFirstFree = 7 };
 
-constexpr int kLookMs = 100;   // between two looks for children, unless one of them ends before
-constexpr int kMaxLooks = 50;  // that find no child to kill while there is one: /proc is not mounted
+constexpr int kLookMs = 100;                // between two looks for children, unless one of them ends before
+constexpr int kMaxLooks = 50;               // that find no child to kill while there is one: /proc is not mounted
 constexpr std::size_t kMaxChildren = 1024;  // killed a look
 
 void report(int control, Report::Kind kind, int a, int b) noexcept {
@@ -31,18 +31,10 @@ void report(int control, Report::Kind kind, int a, int b) noexcept {
   }
 }
 
-void report_failure(int control, Step step) noexcept {
+// Tells the worker what failed, with errno, and ends this process.
+[[noreturn]] void fail(int control, Step step) noexcept {
   report(control, Report::Kind::Failed, static_cast<int>(step), errno);
-}
-
-void set_mask(bool block) noexcept {
-  sigset_t mask;
-  if (block) {
-    sigfillset(&mask);
-  } else {
-    sigemptyset(&mask);
-  }
-  ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
+  ::_exit(127);
 }
 
 // A worker that ignores a signal would hand that on through the exec, and one that ignores SIGCHLD would make the
@@ -55,36 +47,31 @@ void default_dispositions() noexcept {
 
 // Takes its four descriptors to fixed places and closes all others: the worker's lock files are open file
 // descriptions, and a copy in here would keep them locked after the worker's death.
-bool settle_descriptors(const Plan& plan) noexcept {
+void settle_descriptors(const Plan& plan) noexcept {
   const int from[] = {plan.control, plan.in, plan.out, plan.err};
   int lifted[4];
   for (int i = 0; i < 4; ++i) {
     lifted[i] = ::fcntl(from[i], F_DUPFD_CLOEXEC, kFirstFree);
-    if (lifted[i] < 0) return false;
+    if (lifted[i] < 0) fail(plan.control, Step::Guard);
   }
   for (int i = 0; i < 4; ++i) {
-    if (::dup3(lifted[i], kControl + i, O_CLOEXEC) < 0) return false;
+    if (::dup3(lifted[i], kControl + i, O_CLOEXEC) < 0) fail(lifted[0], Step::Guard);
   }
-  return ::close_range(0, kControl - 1, 0) == 0 && ::close_range(kFirstFree, ~0U, 0) == 0;
+  if (::close_range(0, kControl - 1, 0) != 0 || ::close_range(kFirstFree, ~0U, 0) != 0) fail(kControl, Step::Guard);
 }
 
 [[noreturn]] void become_command(const Plan& plan, pid_t guardian) noexcept {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // the second line, for a guardian that is killed
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);         // the second line, for a guardian that is killed
   if (::getppid() != guardian) ::_exit(127);  // it was killed before the line above
   ::setpgid(0, 0);
   report(kControl, Report::Kind::Started, ::getpid(), 0);
-  if (::dup2(kIn, 0) < 0 || ::dup2(kOut, 1) < 0 || ::dup2(kErr, 2) < 0) {
-    report_failure(kControl, Step::Input);
-    ::_exit(127);
-  }
-  if (plan.cwd != nullptr && ::chdir(plan.cwd) != 0) {
-    report_failure(kControl, Step::Cwd);
-    ::_exit(127);
-  }
-  set_mask(false);
+  if (::dup2(kIn, 0) < 0 || ::dup2(kOut, 1) < 0 || ::dup2(kErr, 2) < 0) fail(kControl, Step::Guard);
+  if (plan.cwd != nullptr && ::chdir(plan.cwd) != 0) fail(kControl, Step::Cwd);
+  sigset_t none;
+  sigemptyset(&none);
+  ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
   ::execve(plan.executable, plan.argv, plan.envp);
-  report_failure(kControl, Step::Exec);
-  ::_exit(127);
+  fail(kControl, Step::Exec);
 }
 
 // True when the command itself has ended; it stays a zombie, so that its process group's number is not used again
@@ -152,10 +139,7 @@ bool kill_all(pid_t command, int signals, int& status) noexcept {
 }
 
 [[noreturn]] void run(const Plan& plan) noexcept {
-  if (!settle_descriptors(plan)) {
-    report_failure(plan.control, Step::Guard);
-    ::_exit(1);
-  }
+  settle_descriptors(plan);
   default_dispositions();
   // A session of its own, so that no key pressed at the worker's terminal reaches the command, and the command has no
   // terminal on which it could wait for a person.
@@ -165,20 +149,14 @@ bool kill_all(pid_t command, int signals, int& status) noexcept {
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
   const int signals = ::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (signals < 0 || ::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
-    report_failure(kControl, Step::Guard);
-    ::_exit(1);
-  }
+  if (signals < 0 || ::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) fail(kControl, Step::Guard);
   const pid_t self = ::getpid();
   const pid_t command = ::_Fork();
   if (command == 0) become_command(plan, self);
-  if (command < 0) {
-    report_failure(kControl, Step::Fork);
-    ::_exit(1);
-  }
+  if (command < 0) fail(kControl, Step::Guard);
   ::setpgid(command, command);  // as the command does: whoever comes first, it is done before a signal is passed on
   ::close_range(kIn, kErr, 0);  // a reader of the output waits for the command alone
-  if (::chdir("/") != 0) ::close_range(0, 2, 0);  // it pins no mount; that it could not matters to nobody
+  [[maybe_unused]] const int pins_no_mount = ::chdir("/");
   guard(command, signals);
   int status = 0;
   const bool gone = kill_all(command, signals, status);
@@ -212,6 +190,22 @@ pid_t number(const char* text) noexcept {
   return *text == '\0' ? value : 0;
 }
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define GALLEY_THREAD_SANITIZER 1
+#endif
+#endif
+
+// _Fork, not fork: the program's pthread_atfork handlers may take locks that no thread in here will ever release.
+// ThreadSanitizer knows fork alone, and would take the guardian for one more thread of the worker.
+pid_t fork_quietly() noexcept {
+#ifdef GALLEY_THREAD_SANITIZER
+  return ::fork();
+#else
+  return ::_Fork();
+#endif
+}
+
 }  // namespace
 
 pid_t start(const Plan& plan) noexcept {
@@ -220,8 +214,7 @@ pid_t start(const Plan& plan) noexcept {
   sigset_t before;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  // _Fork, not fork: the program's pthread_atfork handlers may take locks that no thread in here will ever release.
-  const pid_t pid = ::_Fork();
+  const pid_t pid = fork_quietly();
   if (pid == 0) run(plan);
   const int error = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);

@@ -40,7 +40,7 @@ struct Report {
   int a;
   int b;
 };
-enum class Step : int { Guard, Fork, Input, Cwd, Exec };
+enum class Step : int { Guard, Cwd, Exec };
 
 /// What the worker says: one byte. The end of file (also shutdown(SHUT_WR)) says: kill all of it.
 inline constexpr char kTerminate = 'T';

@@ -22,7 +22,7 @@ namespace galley::engine {
 struct ProcessSpec {
   std::string executable;  ///< absolute path
   Command command;
-  std::string path;        ///< the variable PATH, unless command.env has one; empty: no PATH
+  std::string path;  ///< the variable PATH, unless command.env has one; empty: no PATH
 };
 
 struct ProcessEnd {
@@ -74,9 +74,10 @@ class Process {
 
  private:
   Process() = default;
+  bool hear(ProcessEnd& end);  ///< one report; false: it was the last
   void guardian_lost(ProcessEnd& end) const;
 
-  std::string title_;  ///< of messages: 'convert' (/usr/bin/convert)
+  std::string title_;  ///< of messages: "convert" (/usr/bin/convert)
   std::string executable_;
   std::string cwd_;
   pid_t guardian_ = -1;

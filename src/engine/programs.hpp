@@ -34,8 +34,8 @@ class AllowedPrograms {
   [[nodiscard]] std::vector<std::string> claimable() const;
 
   /// The absolute path to execute. Without any(): what the name meant when the worker started. With any(): a name is
-  /// looked up on the PATH of the start, an absolute path is taken as it is, a relative one is taken from the job's cwd.
-  /// Errors: NotAllowed naming the program; NotFound when any is allowed and the PATH has none.
+  /// looked up on the PATH of the start, an absolute path is taken as it is, a relative one is taken from the job's
+  /// cwd. Errors: NotAllowed naming the program; NotFound when any is allowed and the PATH has none.
   [[nodiscard]] Result<std::string> executable_for(const Command& command) const;
 
   /// All that Process::start needs. Errors: as executable_for.
@@ -43,9 +43,9 @@ class AllowedPrograms {
 
  private:
   bool any_ = false;
-  std::string path_;                            ///< the PATH variable as it was at the start; commands get it
-  std::vector<std::string> folders_;            ///< its absolute entries
-  std::map<std::string, std::string> listed_;   ///< text of argv[0] -> absolute path
+  std::vector<std::string> folders_;           ///< the absolute entries of PATH at the start
+  std::string path_;                           ///< the same as a variable, which commands get
+  std::map<std::string, std::string> listed_;  ///< text of argv[0] -> absolute path
 };
 
 }  // namespace galley::engine

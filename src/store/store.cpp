@@ -1,6 +1,11 @@
 #include "store/store.hpp"
 
+#include "store/combiner.hpp"
+
 namespace galley::store {
+
+Store::Store() : combiner_(std::make_unique<Combiner>(*this)) {}
+Store::~Store() = default;
 
 Result<std::vector<FinishAnswer>> Store::finish(std::span<const Finish> finishes) {
   auto answer = finish_and_claim(finishes, {});

@@ -24,6 +24,8 @@
 
 namespace galley::store {
 
+class Combiner;
+
 using WorkerId = std::int64_t;
 
 // ---- enqueue ----------------------------------------------------------------------------------------------------
@@ -180,10 +182,10 @@ class Bell {
 
 class Store {
  public:
-  Store() = default;
+  Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
-  virtual ~Store() = default;
+  virtual ~Store();
 
   /// 1..kMaxEnqueueBatch jobs in one durable step, ids growing in order. An acknowledged job survives what the
   /// chosen durability says it survives.
@@ -230,6 +232,12 @@ class Store {
   // Shorthands of the verbs above.
   [[nodiscard]] Result<std::vector<FinishAnswer>> finish(std::span<const Finish> finishes);
   [[nodiscard]] Result<Claimed> claim(const ClaimRequest& request);
+
+  /// Merges concurrent callers of enqueue into batches (store/combiner.hpp); one a store, shared by all its queues.
+  [[nodiscard]] Combiner& combiner() noexcept { return *combiner_; }
+
+ private:
+  std::unique_ptr<Combiner> combiner_;
 };
 
 }  // namespace galley::store

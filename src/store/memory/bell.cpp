@@ -35,7 +35,7 @@ class MemoryBell final : public Bell {
 
  private:
   Chime& chime_;
-  std::uint64_t heard_ = 0;    // guarded by the chime's lock, as is:
+  std::uint64_t heard_ = 0;  // guarded by the chime's lock, as is:
   bool interrupted_ = false;
 };
 

@@ -61,11 +61,11 @@ Result<void> check_one(const ClaimRequest& request) {
   return all_of([&] { return not_negative("limit", request.limit); },
                 [&] { return at_most("limit", static_cast<std::size_t>(request.limit), limits::kMaxClaimBatch); },
                 [&] { return at_most("number of queues", request.queues.size(), limits::kMaxClaimQueues); },
-                [&] { return at_most("number of kinds", request.kinds.size(), limits::kMaxClaimKinds); },
-                [&] { return not_negative("max of commands", request.commands.max); },
                 [&] {
-                  return at_most("number of programs", request.commands.programs.size(), limits::kMaxClaimKinds);
+                  const std::size_t lanes = request.kinds.size() + request.commands.programs.size();
+                  return at_most("number of kinds and programs", lanes, limits::kMaxClaimKinds);
                 },
+                [&] { return not_negative("max of commands", request.commands.max); },
                 [&] { return check_lease(request.lease); });
 }
 

@@ -77,6 +77,7 @@ job::Claim MemoryStore::start(Entry& job, const ClaimRequest& request, const Now
   job.worker = request.worker;
   job.lease_until = now.mono + request.lease;
   record.worker = workers_.at(request.worker).stats.name;
+  job.started_before = record.started_at;
   record.started_at = now.wall;
   return {.id = {record.id, job.epoch},
           .queue = record.queue,

@@ -17,8 +17,8 @@ JobEvent settled(JobEvent asked, bool cancel_requested) {
 
 bool is_silent(const Finish& finish) {
   const auto& report = finish.report;
-  return finish.event == JobEvent::Complete && report.log.empty() && report.out.empty() && report.err.empty() &&
-         !report.exit_code;
+  const bool says_nothing = report.error.empty() && report.log.empty() && report.out.empty() && report.err.empty();
+  return finish.event == JobEvent::Complete && says_nothing && !report.exit_code && !report.signal;
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ FinishAnswer MemoryStore::finish_one(const Finish& finish, const Now& now) {
   job->finished_epoch = finish.claim.epoch;
   auto& record = job->record;
   if (finish.event == JobEvent::Release) {
-    record.started_at.reset();
+    record.started_at = job->started_before;
   } else {
     record.counters = finish.counters;
     if (!finish.report.error.empty()) record.error = finish.report.error;

@@ -81,12 +81,12 @@ Result<std::vector<job::AttemptRecord>> MemoryStore::attempts(JobId id) {
   std::vector<job::AttemptRecord> records(job->attempts.begin(), job->attempts.end());
   if (job->record.state == JobState::Completed && job->ended_silently) {
     if (records.size() == limits::kMaxKeptAttempts) records.erase(records.begin());
-    records.push_back({.attempt = job->record.counters.attempts,
-                       .outcome = "completed",
-                       .started_at = *job->record.started_at,
-                       .ended_at = *job->record.finished_at,
-                       .worker = {},
-                       .report = {}});
+    auto& last = records.emplace_back();
+    last.attempt = job->record.counters.attempts;
+    last.outcome = "completed";
+    last.started_at = *job->record.started_at;
+    last.ended_at = *job->record.finished_at;
+    last.report.run_time = std::max(last.ended_at - last.started_at, Duration{0});
   }
   return records;
 }
@@ -167,7 +167,7 @@ Result<std::vector<WorkerStats>> MemoryStore::workers() {
   const std::scoped_lock lock(mutex_);
   std::vector<WorkerStats> answer;
   for (const auto& [id, worker] : workers_) {
-    if (!worker.left || holds_claims(id)) answer.push_back(worker.stats);
+    if (!worker.left) answer.push_back(worker.stats);
   }
   return answer;
 }

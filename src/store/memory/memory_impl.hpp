@@ -24,13 +24,14 @@ struct Now {
 struct Entry {
   job::JobRecord record;
   std::string token;
-  std::int64_t rank = 0;            ///< of a ready job; a running one keeps it for a release
-  std::int64_t epoch = 0;           ///< of the last claim
-  std::int64_t finished_epoch = 0;  ///< of the last claim that a finish ended; 0: none
-  WorkerId worker = 0;              ///< of a running job
-  base::Mono lease_until{};         ///< of a running job
+  std::int64_t rank = 0;               ///< of a ready job; a running one keeps it for a release
+  std::int64_t epoch = 0;              ///< of the last claim
+  std::int64_t finished_epoch = 0;     ///< of the last claim that a finish ended; 0: none
+  WorkerId worker = 0;                 ///< of a running job
+  base::Mono lease_until{};            ///< of a running job
+  std::optional<Time> started_before;  ///< of a running job: what a release brings back
   std::deque<job::AttemptRecord> attempts;
-  bool ended_silently = false;      ///< the last attempt completed and left nothing to keep
+  bool ended_silently = false;  ///< the last attempt completed and left nothing to keep
 };
 
 struct Member {

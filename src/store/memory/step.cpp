@@ -48,7 +48,7 @@ Result<StepAnswer> MemoryStore::step(std::size_t limit) {
     answer.pruned = static_cast<int>(pruned);
     const auto recovered = static_cast<std::size_t>(answer.recovered + answer.quarantined);
     answer.more = promoted == limit || recovered == limit || pruned == limit;
-    answer.next = next_step(time);
+    answer.next = answer.more ? Duration{0} : next_step(time);
   }
   if (answer.promoted + answer.recovered > 0) chime_.ring();
   return answer;
@@ -65,7 +65,7 @@ void MemoryStore::recover(std::size_t limit, const Now& now, StepAnswer& answer)
 
   std::set<WorkerId> dead;
   for (Entry* const job : lost) {
-    dead.insert(job->worker);
+    if (workers_.at(job->worker).left) dead.insert(job->worker);
     ++(crash(*job, now) ? answer.quarantined : answer.recovered);
   }
   answer.dead_workers.assign(dead.begin(), dead.end());
@@ -77,7 +77,9 @@ bool MemoryStore::crash(Entry& job, const Now& now) {
   ++record.counters.attempts;
   ++record.counters.crashes;
   job.ended_silently = false;
-  keep_attempt(job, "crashed", {}, now);
+  job::AttemptReport report;
+  report.run_time = std::max(now.wall - *record.started_at, Duration{0});
+  keep_attempt(job, "crashed", report, now);
   if (record.cancel_requested) {
     move(job, JobEvent::Cancel, now);
     return false;
@@ -124,7 +126,8 @@ Duration MemoryStore::next_step(const Now& now) const {
   Duration next = limits::kSafetyLook;
   if (const auto due = next_due(nullptr, now)) next = std::min(next, *due);
   for (const auto& [id, job] : jobs_) {
-    if (job.record.state == JobState::Running) next = std::min(next, job.lease_until - now.mono);
+    if (job.record.state != JobState::Running) continue;
+    next = std::min(next, job.lease_until - now.mono + Duration{1});  // a lease holds up to its last microsecond
   }
   return std::max(next, Duration{0});
 }

@@ -40,10 +40,10 @@ Backend::Backend(const SqliteOptions& options)
         const std::lock_guard lock(mutex_);
         return db_.number(text(Sql::DataVersion));
       }) {
+  prepare_schema(db_, path_);
   db_.execute("PRAGMA temp_store = MEMORY");
   db_.execute("PRAGMA cache_size = -8192");          // 8 MiB: a worker without work stays small
   db_.execute("PRAGMA journal_size_limit = 67108864");  // what a burst leaves of the log is given back
-  prepare_schema(db_, path_);
   synchronous(Sync::Yes);
 }
 

@@ -13,6 +13,13 @@
 
 namespace galley::store::sqlite {
 
+namespace {
+// Others' frames are written to the log before their commit can be seen (a disk's sync may lie between), and only the
+// write tells us. So after one that shows no commit yet the version is looked at again after 1, 2, 4 ... 512 ms.
+constexpr int kFirstRecheckMs = 1;
+constexpr int kLastRecheckMs = 512;
+}  // namespace
+
 SqliteBell::SqliteBell(BellTower& tower, const std::string& wal_path)
     : tower_(tower), event_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), inotify_fd_(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
   // Without inotify (a limit of the system is reached) the safety look still finds what others did, only later.
@@ -42,14 +49,25 @@ Ring SqliteBell::wait(Duration timeout) {
       (void)!read(event_fd_, &rung, sizeof rung);
       return (why & kInterrupted) != 0 ? Ring::Interrupted : Ring::Changed;
     }
-    const int ready = poll(fds.data(), inotify_fd_ >= 0 ? 2 : 1, left);
-    if (ready == 0) return Ring::TimedOut;
+    const bool recheck = recheck_ms_ > 0 && recheck_ms_ <= kLastRecheckMs;
+    const int pause = recheck ? std::min(left, recheck_ms_) : left;
+    const int ready = poll(fds.data(), inotify_fd_ >= 0 ? 2 : 1, pause);
+    if (ready == 0) {
+      if (recheck && version_moved()) return Ring::Changed;
+      if ((left -= pause) <= 0) return Ring::TimedOut;
+      recheck_ms_ *= 2;
+      continue;
+    }
     if (ready < 0) {
       if (errno != EINTR) return Ring::TimedOut;
       left = 0;  // a signal of the program's: look once more, then let the caller decide
       continue;
     }
-    if ((fds[1].revents & POLLIN) != 0 && others_committed()) return Ring::Changed;
+    if ((fds[1].revents & POLLIN) != 0) {
+      drain_events();
+      if (version_moved()) return Ring::Changed;
+      recheck_ms_ = kFirstRecheckMs;
+    }
   }
 }
 
@@ -63,12 +81,17 @@ void SqliteBell::wake(unsigned why) noexcept {
   (void)!write(event_fd_, &one, sizeof one);
 }
 
-bool SqliteBell::others_committed() {
+void SqliteBell::drain_events() noexcept {
   std::array<char, 4096> events{};
   while (read(inotify_fd_, events.data(), events.size()) > 0) {
   }
+}
+
+bool SqliteBell::version_moved() {
   const std::int64_t now = tower_.data_version_();
-  return std::exchange(seen_, now) != now;
+  const bool moved = std::exchange(seen_, now) != now;
+  if (moved) recheck_ms_ = 0;
+  return moved;
 }
 
 std::unique_ptr<Bell> BellTower::make() {

@@ -28,12 +28,14 @@ class SqliteBell final : public Bell {
  private:
   enum : unsigned { kRung = 1, kInterrupted = 2 };
   void wake(unsigned why) noexcept;
-  [[nodiscard]] bool others_committed();
+  void drain_events() noexcept;
+  [[nodiscard]] bool version_moved();  // another connection has committed since the last look
 
   BellTower& tower_;
   int event_fd_ = -1;
   int inotify_fd_ = -1;
   std::atomic<unsigned> why_{0};
+  int recheck_ms_ = 0;     // 0: nothing to look at again
   std::int64_t seen_ = 0;  // data_version at the last look
 };
 

@@ -139,7 +139,7 @@ INSERT INTO galley_clock VALUES (1, 1, 0, 0, 0);
 INSERT INTO galley_meta VALUES ('schema_version', '1');
 )sql";
 
-constexpr std::size_t kHeaderBytes = 100;  // of an SQLite file: https://sqlite.org/fileformat2.html, section 1.3
+constexpr int kHeaderBytes = 100;  // of an SQLite file: https://sqlite.org/fileformat2.html, section 1.3
 
 std::uint32_t big_endian(const unsigned char* at) {
   return (std::uint32_t{at[0]} << 24U) | (std::uint32_t{at[1]} << 16U) | (std::uint32_t{at[2]} << 8U) | at[3];
@@ -169,20 +169,28 @@ std::string fs_type(const struct stat& status) {
   return {};
 }
 
-void check_header(const std::string& path, off_t size) {
-  std::ifstream file(path, std::ios::binary);
+/// Reads the header through SQLite's own descriptor: opening the file once more and closing it again would drop the locks
+/// that other connections of this process hold on it (https://sqlite.org/howtocorrupt.html, section 2.2).
+void check_header(Database& db, const std::string& path) {
+  sqlite3_file* file = nullptr;
+  sqlite3_file_control(db.raw(), "main", SQLITE_FCNTL_FILE_POINTER, static_cast<void*>(&file));
+  sqlite3_int64 size = 0;
+  if (file == nullptr || file->pMethods == nullptr || file->pMethods->xFileSize(file, &size) != SQLITE_OK) {
+    refuse(Errc::Io, path, "cannot be read");
+  }
+  if (size == 0) return;  // new
   std::array<unsigned char, kHeaderBytes> header{};
-  file.read(reinterpret_cast<char*>(header.data()), static_cast<std::streamsize>(header.size()));
-  if (!file && size >= static_cast<off_t>(header.size())) refuse(Errc::Io, path, "cannot be read: " + errno_text());
-  if (size < static_cast<off_t>(header.size()) || std::memcmp(header.data(), "SQLite format 3", 16) != 0) {
+  if (size < static_cast<sqlite3_int64>(header.size()) ||
+      file->pMethods->xRead(file, header.data(), kHeaderBytes, 0) != SQLITE_OK ||
+      std::memcmp(header.data(), "SQLite format 3", 16) != 0) {
     refuse(Errc::NotAStore, path, "is not a Galley store (not an SQLite file); it was left as it is");
   }
   const unsigned stored = (unsigned{header[16]} << 8U) | header[17];
-  const std::uint64_t page = stored == 1 ? 65536 : stored;
-  const std::uint64_t pages = big_endian(&header[28]);
+  const std::int64_t page = stored == 1 ? 65536 : stored;
+  const std::int64_t pages = big_endian(&header[28]);
   struct stat wal {};
   const bool has_wal = stat((path + "-wal").c_str(), &wal) == 0 && wal.st_size > 0;
-  if (!has_wal && big_endian(&header[24]) == big_endian(&header[92]) && static_cast<std::uint64_t>(size) < page * pages) {
+  if (!has_wal && big_endian(&header[24]) == big_endian(&header[92]) && size < page * pages) {
     refuse(Errc::NotAStore, path,
            "is truncated: it should have " + std::to_string(page * pages) + " bytes and has " + std::to_string(size) +
                "; restore a backup, or save what is readable with `sqlite3 FILE .recover`");
@@ -230,10 +238,10 @@ void prepare_file(const std::string& path, bool force_network_fs) {
            "is on a network file system (" + type +
                "), where locks cannot be relied upon; use a local disk, or say ?force_network_fs=1 for a single process");
   }
-  if (status.st_size > 0) check_header(path, status.st_size);
 }
 
 void prepare_schema(Database& db, const std::string& path) {
+  check_header(db, path);
   const auto refuse_foreign = [&] {
     if (stored_version(db, path) == 0 && db.number("SELECT count(*) FROM sqlite_schema") != 0) {
       refuse(Errc::NotAStore, path, "is an SQLite file of another program; it was left as it is");

@@ -10,11 +10,12 @@ namespace galley::store::sqlite {
 /// Raised with every change of the tables; a migration from each older one stands in schema.cpp.
 inline constexpr int kSchemaVersion = 1;
 
-/// Creates the file (mode 0600) if there is none; refuses what cannot be a store: a directory, rubbish, a truncated
-/// file, a file on a network file system unless forced. Throws Refused.
+/// Creates the file (mode 0600) if there is none; refuses a directory, and a network file system unless forced.
+/// Throws Refused.
 void prepare_file(const std::string& path, bool force_network_fs);
 
-/// Creates or migrates the tables. Throws Refused (NotAStore, NewerSchema) and SqlError.
+/// Refuses rubbish, truncated and foreign files, then creates or migrates the tables. Throws Refused (NotAStore,
+/// NewerSchema) and SqlError.
 void prepare_schema(Database& db, const std::string& path);
 
 /// True for the file systems on which locks or shared memory cannot be relied upon ("nfs4", "cifs", "fuse.sshfs").

@@ -1,0 +1,99 @@
+#include "cli/run.hpp"
+
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <exception>
+
+#include "cli/commands.hpp"
+
+namespace galley::cli {
+
+namespace {
+
+constexpr const char* kFooter =
+    "Example: a durable, restartable xargs\n"
+    "  find . -name '*.png' | galley enqueue --each -- convert {} -resize 200 {}.small.png\n"
+    "  galley work --allow-commands --drain\n"
+    "\n"
+    "Exit codes: 0, 1 failure, 2 usage. 'galley COMMAND --help' tells more.";
+
+/// What stands behind "--" is a job's, byte for byte; the parser, which reads "[a]" and "{}" as lists, never sees it.
+void cut_command(std::vector<std::string>& arguments, Context& context) {
+  const auto mark = std::find(arguments.begin(), arguments.end(), "--");
+  if (mark == arguments.end()) return;
+  context.command.emplace(mark + 1, arguments.end());
+  arguments.erase(mark, arguments.end());
+}
+
+/// The deepest command that was named, for "galley jobs show --help".
+std::string path_of(const CLI::App& app) {
+  std::string path = app.get_name();
+  for (const CLI::App* deeper : app.get_subcommands()) path += " " + path_of(*deeper);
+  return path;
+}
+
+int usage(Context& context, const CLI::App& app, std::string_view why) {
+  context.complain(why);
+  context.err.line("Try '" + path_of(app) + " --help'.");
+  static_cast<void>(context.err.flush());
+  return kExitUsage;
+}
+
+int exit_code_of(const Error& error) { return error.code == Errc::InvalidInput ? kExitUsage : kExitFailure; }
+
+/// The one place where a failure becomes a sentence and an exit code.
+int perform(Context& context, const CLI::App& app) {
+  Result<int> code = kExitFailure;
+  try {
+    if (context.command && !app.got_subcommand("enqueue")) {
+      code = usage_error("only 'galley enqueue' takes a command behind --");
+    } else {
+      code = context.action();
+    }
+  } catch (const Exception& fault) {
+    code = fault.error();
+  } catch (const std::exception& fault) {
+    code = Error{Errc::Io, fault.what()};
+  }
+  const auto flushed = context.out.flush();
+  if (!code) {
+    context.complain(code.error().message);
+    return exit_code_of(code.error());
+  }
+  if (!flushed) {
+    context.complain(flushed.error().message);
+    return std::max(*code, kExitFailure);
+  }
+  return *code;
+}
+
+}  // namespace
+
+int run(std::vector<std::string> arguments, const base::Clock& clock) {
+  Context context{clock, Output(STDOUT_FILENO), Output(STDERR_FILENO), {}, {}, {}};
+  cut_command(arguments, context);
+  CLI::App app("Galley: a durable job queue. Any command is a job, and none is lost.", "galley");
+  app.set_version_flag("--version", "galley " GALLEY_VERSION);
+  app.get_formatter()->column_width(34);
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  add_store_option(app, context);
+  for (const auto add : kCommands) add(app, context);
+  try {
+    std::reverse(arguments.begin(), arguments.end());  // as the parser wants them
+    app.parse(std::move(arguments));
+  } catch (const CLI::CallForVersion&) {
+    context.action = [&] { return context.out.line("galley " GALLEY_VERSION), Result<int>(kExitOk); };
+  } catch (const CLI::Success&) {  // --help, of whichever command was named
+    context.action = [&] { return context.out.write(app.help()), Result<int>(kExitOk); };
+  } catch (const CLI::ParseError& fault) {
+    return usage(context, app, fault.what());
+  }
+  return perform(context, app);
+}
+
+}  // namespace galley::cli

@@ -1,0 +1,127 @@
+#include "engine/attempt.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.hpp"
+
+namespace galley::engine {
+
+namespace {
+
+Result<void> check_size(std::string_view what, std::size_t size, std::size_t max) {
+  if (size <= max) return {};
+  return Error{Errc::InvalidInput, "the " + std::string(what) + " has " + std::to_string(size) + " bytes; at most " +
+                                       std::to_string(max) + " are allowed"};
+}
+
+}  // namespace
+
+RunningAttempt::RunningAttempt(job::Claim claim, std::optional<base::Mono> deadline, const base::Clock& clock,
+                               std::function<void()> on_news)
+    : claim_(std::move(claim)), deadline_(deadline), clock_(clock), on_news_(std::move(on_news)) {}
+
+std::optional<Duration> RunningAttempt::time_left() const {
+  if (!deadline_) return std::nullopt;
+  return std::max(Duration{0}, *deadline_ - clock_.mono());
+}
+
+bool RunningAttempt::stop_requested() const noexcept {
+  if (!stop_.stop_requested()) return false;
+  looked_ = true;
+  return true;
+}
+
+std::stop_token RunningAttempt::stop_token() const noexcept {
+  took_token_ = true;
+  return stop_.get_token();
+}
+
+void RunningAttempt::log(std::string_view line) {
+  const std::lock_guard lock(mutex_);
+  base::append_tail(log_, base::to_utf8(line), limits::kMaxLogBytes);
+  base::append_tail(log_, "\n", limits::kMaxLogBytes);
+}
+
+void RunningAttempt::progress(std::string_view text) {
+  put(progress_, std::string(base::head_of(base::to_utf8(text), limits::kMaxProgressBytes)));
+}
+
+Result<void> RunningAttempt::save_checkpoint(std::string bytes) {
+  if (auto checked = check_size("checkpoint", bytes.size(), limits::kMaxCheckpointBytes); !checked) return checked;
+  put(checkpoint_, std::move(bytes));
+  return {};
+}
+
+Result<void> RunningAttempt::result(std::string bytes) {
+  if (auto checked = check_size("result", bytes.size(), limits::kMaxResultBytes); !checked) return checked;
+  const std::lock_guard lock(mutex_);
+  result_ = std::move(bytes);
+  return {};
+}
+
+/// The call goes out without the lock: it takes the worker's, which is held where renewals are made.
+void RunningAttempt::put(News& news, std::string text) {
+  {
+    const std::lock_guard lock(mutex_);
+    news.text = std::move(text);
+    ++news.version;
+    if (std::exchange(announced_, true)) return;
+  }
+  on_news_();
+}
+
+void RunningAttempt::request_stop() noexcept {
+  stop_.request_stop();
+  const std::lock_guard lock(mutex_);
+  if (process_ == nullptr) return;
+  signalled_ = true;
+  process_->terminate();
+}
+
+void RunningAttempt::kill() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (process_ == nullptr) return;
+  signalled_ = true;
+  process_->kill();
+}
+
+void RunningAttempt::attach(Process& process) noexcept {
+  const std::lock_guard lock(mutex_);
+  process_ = &process;
+  if (!stop_.stop_requested()) return;
+  signalled_ = true;
+  process_->terminate();
+}
+
+void RunningAttempt::detach() noexcept {
+  const std::lock_guard lock(mutex_);
+  process_ = nullptr;
+}
+
+store::Renewal RunningAttempt::renewal() {
+  const std::lock_guard lock(mutex_);
+  announced_ = false;
+  store::Renewal renewal{claim_.id, {}, {}};
+  if (progress_.version > progress_.told) renewal.progress = progress_.text;
+  if (checkpoint_.version > checkpoint_.told) renewal.checkpoint = checkpoint_.text;
+  progress_.sent = progress_.version;
+  checkpoint_.sent = checkpoint_.version;
+  return renewal;
+}
+
+void RunningAttempt::told() {
+  const std::lock_guard lock(mutex_);
+  progress_.told = progress_.sent;
+  checkpoint_.told = checkpoint_.sent;
+}
+
+void RunningAttempt::collect(AttemptEnd& end) const {
+  const std::lock_guard lock(mutex_);
+  end.saw_stop = looked_ || signalled_ || (took_token_ && stop_.stop_requested());
+  end.report.log = base::tail_of(log_, limits::kMaxLogBytes);
+  end.result = result_;
+  if (checkpoint_.version > checkpoint_.told) end.checkpoint = checkpoint_.text;
+}
+
+}  // namespace galley::engine

@@ -1,0 +1,88 @@
+#pragma once
+// One running attempt: what its handler sees of it (galley::Attempt), and what the worker does to it from outside.
+//
+// Thread-safety: any thread. The handler, the watchdog (stop, kill) and the dispatcher (renewals) meet here.
+
+#include <atomic>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "base/clock.hpp"
+#include "engine/ending.hpp"
+#include "engine/process.hpp"
+#include "galley/worker.hpp"
+#include "job/job.hpp"
+#include "store/store.hpp"
+
+namespace galley::engine {
+
+class RunningAttempt final : public Attempt {
+ public:
+  /// `on_news` is called once when there is something new for the next renewal. `clock` must outlive the attempt.
+  RunningAttempt(job::Claim claim, std::optional<base::Mono> deadline, const base::Clock& clock,
+                 std::function<void()> on_news);
+
+  // What the handler sees.
+  [[nodiscard]] JobId id() const noexcept override { return claim_.id.job; }
+  [[nodiscard]] int number() const noexcept override { return claim_.counters.attempts + 1; }
+  [[nodiscard]] std::int64_t epoch() const noexcept override { return claim_.id.epoch; }
+  [[nodiscard]] const std::string& queue() const noexcept override { return claim_.queue; }
+  [[nodiscard]] const std::string& kind() const noexcept override { return claim_.kind; }
+  [[nodiscard]] const std::string& key() const noexcept override { return claim_.key; }
+  [[nodiscard]] std::optional<Duration> time_left() const override;
+  [[nodiscard]] bool stop_requested() const noexcept override;
+  [[nodiscard]] std::stop_token stop_token() const noexcept override;
+  void log(std::string_view line) override;
+  void progress(std::string_view text) override;
+  [[nodiscard]] const std::string& checkpoint() const noexcept override { return claim_.checkpoint; }
+  [[nodiscard]] Result<void> save_checkpoint(std::string bytes) override;
+  [[nodiscard]] Result<void> result(std::string bytes) override;
+
+  // What the worker does.
+  [[nodiscard]] const job::Claim& claim() const noexcept { return claim_; }
+  /// The stop token; a command gets its signal. Runs the handler's stop callbacks.
+  void request_stop() noexcept;
+  /// Ends a command. A handler cannot be killed.
+  void kill() noexcept;
+  /// A command runs until detach(). One that was asked to stop before gets its signal at once.
+  void attach(Process& process) noexcept;
+  void detach() noexcept;
+
+  /// A renewal with what is new; told() when the store has it.
+  [[nodiscard]] store::Renewal renewal();
+  void told();
+  /// What it has said so far: log, result, checkpoint, and whether it knows of a stop.
+  void collect(AttemptEnd& end) const;
+
+ private:
+  /// A text whose newest version the store is to have.
+  struct News {
+    std::string text;
+    int version = 0;  ///< 0: none yet
+    int sent = 0;
+    int told = 0;
+  };
+  void put(News& news, std::string text);
+
+  const job::Claim claim_;
+  const std::optional<base::Mono> deadline_;
+  const base::Clock& clock_;
+  const std::function<void()> on_news_;
+  std::stop_source stop_;
+  mutable std::atomic<bool> looked_ = false;       ///< stop_requested() said true
+  mutable std::atomic<bool> took_token_ = false;
+
+  mutable std::mutex mutex_;
+  Process* process_ = nullptr;
+  bool signalled_ = false;   ///< the command was sent the signal before it ended
+  bool announced_ = false;   ///< on_news_ was called and no renewal has been taken since
+  News progress_;
+  News checkpoint_;
+  std::string log_;
+  std::string result_;
+};
+
+}  // namespace galley::engine

@@ -1,0 +1,40 @@
+#pragma once
+// Runs one attempt from its payload to its end: the one pipeline that every job goes through,
+//   find the handler or the program -> run it -> put its end into words
+// and the one place where a handler's exception is caught. Settling the end is the core's (engine/ending.hpp).
+//
+// Thread-safety: immutable; execute() is called by all slots at once.
+
+#include <map>
+#include <string>
+
+#include "base/clock.hpp"
+#include "engine/attempt.hpp"
+#include "engine/programs.hpp"
+#include "galley/worker.hpp"
+
+namespace galley::engine {
+
+using Handlers = std::map<std::string, Handler, std::less<>>;
+
+class Executor {
+ public:
+  Executor(Handlers handlers, AllowedPrograms programs, const base::Clock& clock);
+
+  /// Blocks until the handler has returned or the command is gone.
+  [[nodiscard]] AttemptEnd execute(RunningAttempt& attempt) const;
+
+  /// Whether execute() would find something to run for this job.
+  [[nodiscard]] bool serves(const job::JobRecord& job) const;
+
+ private:
+  [[nodiscard]] AttemptEnd run_handler(RunningAttempt& attempt) const;
+  [[nodiscard]] AttemptEnd run_command(RunningAttempt& attempt) const;
+
+  Handlers handlers_;
+  AllowedPrograms programs_;
+  std::vector<std::string> claimable_;
+  const base::Clock& clock_;
+};
+
+}  // namespace galley::engine

@@ -1,0 +1,24 @@
+#pragma once
+// A worker with a clock of the caller's, for tests and simulations; the public Worker brings the system's.
+
+#include <memory>
+
+#include "base/clock.hpp"
+#include "galley/worker.hpp"
+
+namespace galley {
+
+struct WorkerSeam {
+  /// `clock` must outlive the worker.
+  [[nodiscard]] static std::unique_ptr<Worker> make(StorePtr store, WorkerOptions options, const base::Clock& clock);
+};
+
+namespace engine {
+
+[[nodiscard]] inline std::unique_ptr<Worker> make_worker(StorePtr store, WorkerOptions options,
+                                                         const base::Clock& clock) {
+  return WorkerSeam::make(std::move(store), std::move(options), clock);
+}
+
+}  // namespace engine
+}  // namespace galley

@@ -1,0 +1,202 @@
+#include "engine/worker_run.hpp"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace galley::engine {
+
+namespace {
+
+/// No wait is longer, so that a duration from now to "never" is never handed to the system.
+constexpr Duration kLongestWait = std::chrono::hours(1);
+
+Duration from_now(base::Mono until, base::Mono now) noexcept {
+  return until >= now + kLongestWait ? kLongestWait : std::max(Duration{0}, until - now);
+}
+
+}  // namespace
+
+WorkerRun::WorkerRun(store::Store& store, RunSettings settings, Executor executor, const base::Clock& clock,
+                     base::Logger logger)
+    : store_(store),
+      settings_(std::move(settings)),
+      executor_(std::move(executor)),
+      clock_(clock),
+      logger_(std::move(logger)),
+      shared_(settings_.core, clock.mono()),
+      bell_(store.bell()),
+      dispatcher_(store, shared_, *this, clock, logger_,
+                  [this](const job::JobRecord& job) { return executor_.serves(job); }) {}
+
+WorkerRun::~WorkerRun() { end_watch(); }
+
+Result<WorkerReport> WorkerRun::run() {
+  auto worker = store_.join(settings_.name, settings_.pools);
+  if (!worker) return worker.error();
+  {
+    const std::lock_guard lock(shared_.mutex);
+    shared_.core.joined(*worker);
+  }
+  try {
+    watchdog_ = std::thread(&WorkerRun::watch, this);
+  } catch (const std::system_error& failure) {
+    leave(*worker);
+    return Error{Errc::Unavailable, std::string("no thread can be started: ") + failure.what()};
+  }
+  logger_.info("worker.start", {{"worker", *worker}, {"name", settings_.name}, {"pools", settings_.pools}});
+  const Turn last = take_turns();
+  leave(*worker);
+  WorkerReport report;
+  {
+    const std::lock_guard lock(shared_.mutex);
+    report = shared_.core.report();
+  }
+  logger_.info("worker.stopped", {{"worker", *worker}, {"completed", report.completed}, {"failed", report.failed},
+                                  {"dead", report.dead}});
+  if (last.abandoned) settings_.exit_process();
+  return report;
+}
+
+Turn WorkerRun::take_turns() {
+  while (true) {
+    const Turn turn = dispatcher_.turn();
+    if (turn.done) return turn;
+    if (!turn.wait_until) continue;
+    const store::Ring ring = bell_->wait(from_now(*turn.wait_until, clock_.mono()));
+    const std::lock_guard lock(shared_.mutex);
+    shared_.dispatcher_waits = false;
+    if (ring == store::Ring::Changed) shared_.core.on_ring();
+  }
+}
+
+/// A worker that cannot say good-bye is found dead by the others; nothing is lost.
+void WorkerRun::leave(store::WorkerId worker) {
+  const auto left = store_.leave(worker);
+  if (!left) logger_.warn("worker.leave_failed", {{"worker", worker}, {"error", left.error().message}});
+}
+
+void WorkerRun::stop() noexcept {
+  const std::lock_guard lock(shared_.mutex);
+  if (!shared_.core.stopping()) logger_.info("worker.stopping");
+  shared_.core.stop(clock_.mono());
+  changed();
+  wake_dispatcher();
+}
+
+void WorkerRun::hurry() noexcept {
+  const std::lock_guard lock(shared_.mutex);
+  logger_.info("worker.hurrying");
+  shared_.core.hurry(clock_.mono());
+  changed();
+  wake_dispatcher();
+}
+
+void WorkerRun::wake_dispatcher() {
+  if (std::exchange(shared_.dispatcher_waits, false)) bell_->interrupt();
+}
+
+// ---- attempts ---------------------------------------------------------------------------------------------------
+
+void WorkerRun::adopt(Start& start) {
+  const SlotId slot = start.slot;
+  logger_.debug("job.start", {{"job", start.claim.id.job}, {"kind", start.claim.kind}, {"queue", start.claim.queue},
+                              {"attempt", std::int64_t{start.claim.counters.attempts} + 1}});
+  attempts_[slot] = std::make_shared<RunningAttempt>(std::move(start.claim), start.deadline, clock_, [this, slot] {
+    const std::lock_guard lock(shared_.mutex);
+    shared_.core.on_news(slot);
+    wake_dispatcher();
+  });
+}
+
+bool WorkerRun::launch(SlotId slot) {
+  auto attempt = attempt_in(slot);
+  GALLEY_ASSERT(attempt != nullptr);
+  if (slots_.start(slot, [this, slot, attempt] { ended(slot, *attempt, executor_.execute(*attempt)); })) return true;
+  const std::lock_guard lock(shared_.mutex);
+  attempts_.erase(slot);
+  return false;
+}
+
+void WorkerRun::ended(SlotId slot, const RunningAttempt& attempt, AttemptEnd end) {
+  StopReason reason = StopReason::None;
+  {
+    const std::lock_guard lock(shared_.mutex);
+    attempts_.erase(slot);
+    reason = shared_.core.on_ended(slot, std::move(end));
+    wake_dispatcher();
+  }
+  if (reason == StopReason::Lost) logger_.warn("job.end_dropped", {{"job", attempt.id()}, {"epoch", attempt.epoch()}});
+}
+
+std::shared_ptr<RunningAttempt> WorkerRun::attempt_in(SlotId slot) {
+  const std::lock_guard lock(shared_.mutex);
+  const auto at = attempts_.find(slot);
+  return at == attempts_.end() ? nullptr : at->second;
+}
+
+store::Renewal WorkerRun::renewal(const SlotClaim& claim) {
+  const auto attempt = attempt_in(claim.slot);
+  if (attempt == nullptr || attempt->claim().id != claim.claim) return {claim.claim, {}, {}};
+  return attempt->renewal();
+}
+
+void WorkerRun::told(const SlotClaim& claim) {
+  const auto attempt = attempt_in(claim.slot);
+  if (attempt != nullptr && attempt->claim().id == claim.claim) attempt->told();
+}
+
+AttemptEnd WorkerRun::snapshot(SlotId slot) {
+  AttemptEnd end;
+  if (const auto attempt = attempt_in(slot); attempt != nullptr) attempt->collect(end);
+  return end;
+}
+
+// ---- the watchdog -----------------------------------------------------------------------------------------------
+
+void WorkerRun::changed() {
+  if (shared_.core.next_deadline() < watch_until_) watch_.notify_one();
+}
+
+void WorkerRun::watch() {
+  std::unique_lock lock(shared_.mutex);
+  while (!watch_over_) {
+    const std::vector<Action> actions = shared_.core.due(clock_.mono());
+    if (!actions.empty()) {
+      wake_dispatcher();  // its next turn may be due sooner now
+      lock.unlock();
+      for (const Action& action : actions) carry_out(action);
+      lock.lock();
+      continue;
+    }
+    watch_until_ = shared_.core.next_deadline();
+    watch_.wait_for(lock, from_now(watch_until_, clock_.mono()));
+    watch_until_ = {};
+  }
+}
+
+void WorkerRun::carry_out(const Action& action) {
+  const auto attempt = attempt_in(action.slot);
+  if (attempt == nullptr || attempt->claim().id != action.claim) return;  // ended meanwhile
+  logger_.info(action.kind == Action::Kind::Stop ? "job.stop" : "job.kill",
+               {{"job", attempt->id()}, {"why", name(action.reason)}});
+  if (action.kind == Action::Kind::Stop) {
+    attempt->request_stop();
+  } else {
+    attempt->kill();
+  }
+}
+
+void WorkerRun::end_watch() noexcept {
+  if (!watchdog_.joinable()) return;
+  {
+    const std::lock_guard lock(shared_.mutex);
+    watch_over_ = true;
+    watch_.notify_one();
+  }
+  watchdog_.join();
+}
+
+}  // namespace galley::engine

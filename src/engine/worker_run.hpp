@@ -1,0 +1,80 @@
+#pragma once
+// One run of a worker: the threads round the core.
+//
+//   the thread that calls run()   the dispatcher's turns; waits at the store's bell in between
+//   the watchdog                  does to running attempts what is due: time-outs fire also while the dispatcher is
+//                                 blocked in the store
+//   one thread a slot             runs attempts, and tells the core how each ended
+//
+// Thread-safety: run() once; stop() and hurry() from any thread.
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <thread>
+
+#include "engine/attempt.hpp"
+#include "engine/dispatcher.hpp"
+#include "engine/executor.hpp"
+#include "engine/slots.hpp"
+
+namespace galley::engine {
+
+struct RunSettings {
+  CoreOptions core;
+  std::string name;   ///< of the worker, as it joins
+  std::string pools;  ///< of the worker, as others see them
+  std::function<void()> exit_process;
+};
+
+class WorkerRun final : private Runner {
+ public:
+  /// Store and clock are borrowed.
+  WorkerRun(store::Store& store, RunSettings settings, Executor executor, const base::Clock& clock,
+            base::Logger logger);
+  WorkerRun(const WorkerRun&) = delete;
+  WorkerRun& operator=(const WorkerRun&) = delete;
+  ~WorkerRun() override;
+
+  /// Errors: those of Store::join; Unavailable where the watchdog's thread cannot be started.
+  [[nodiscard]] Result<WorkerReport> run();
+  void stop() noexcept;
+  void hurry() noexcept;
+
+ private:
+  void adopt(Start& start) override;
+  bool launch(SlotId slot) override;
+  void changed() override;
+  store::Renewal renewal(const SlotClaim& claim) override;
+  void told(const SlotClaim& claim) override;
+  AttemptEnd snapshot(SlotId slot) override;
+
+  Turn take_turns();
+  void leave(store::WorkerId worker);
+  void watch();
+  void end_watch() noexcept;
+  void carry_out(const Action& action);
+  void ended(SlotId slot, const RunningAttempt& attempt, AttemptEnd end);
+  void wake_dispatcher();
+  [[nodiscard]] std::shared_ptr<RunningAttempt> attempt_in(SlotId slot);
+
+  store::Store& store_;
+  RunSettings settings_;
+  const Executor executor_;
+  const base::Clock& clock_;
+  base::Logger logger_;
+  SharedCore shared_;
+  std::unique_ptr<store::Bell> bell_;
+  Dispatcher dispatcher_;
+
+  // With the lock of shared_.
+  std::map<SlotId, std::shared_ptr<RunningAttempt>> attempts_;
+  std::condition_variable watch_;
+  base::Mono watch_until_{};  ///< the watchdog sleeps until then; the least value: it does not sleep
+  bool watch_over_ = false;
+
+  std::thread watchdog_;
+  Slots slots_;  ///< last: its threads use the rest
+};
+
+}  // namespace galley::engine

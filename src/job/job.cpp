@@ -1,0 +1,20 @@
+#include "job/job.hpp"
+
+#include <array>
+
+namespace galley::job {
+
+namespace {
+constexpr std::array<std::string_view, 3> kContentNames{"json", "bytes", "command"};
+}
+
+std::string_view name(Content content) noexcept { return kContentNames[static_cast<std::size_t>(content)]; }
+
+std::optional<Content> content_from(std::string_view text) noexcept {
+  for (std::size_t i = 0; i < kContentNames.size(); ++i) {
+    if (kContentNames[i] == text) return static_cast<Content>(i);
+  }
+  return std::nullopt;
+}
+
+}  // namespace galley::job

@@ -1,0 +1,119 @@
+#include "store/combiner.hpp"
+
+#include <exception>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+namespace galley::store {
+
+/// One caller in the line; lives on its stack until it is answered.
+struct Combiner::Caller {
+  std::vector<job::NewJob> jobs;
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+  std::condition_variable turn;
+  bool answered = false;  ///< set under the lock, after `answer`
+  std::optional<Result<std::vector<Enqueued>>> answer;
+};
+
+namespace {
+
+std::size_t payload_bytes(const std::vector<job::NewJob>& jobs) noexcept {
+  std::size_t bytes = 0;
+  for (const job::NewJob& job : jobs) bytes += job.payload.size();
+  return bytes;
+}
+
+/// Errors that one caller's jobs can bring on all: nothing was written, and the others may well be accepted.
+bool concerns_one_caller(const Error& error) noexcept {
+  return error.written == Written::Nothing &&
+         (error.code == Errc::InvalidInput || error.code == Errc::QueueFull || error.code == Errc::Conflict);
+}
+
+}  // namespace
+
+Result<std::vector<Enqueued>> Combiner::enqueue(std::vector<job::NewJob> jobs) {
+  Caller me;
+  me.count = jobs.size();
+  me.bytes = payload_bytes(jobs);
+  me.jobs = std::move(jobs);
+
+  std::unique_lock lock(mutex_);
+  room_.wait(lock, [&] { return has_room(me.count, me.bytes); });
+  line_.push_back(&me);
+  jobs_ += me.count;
+  bytes_ += me.bytes;
+  me.turn.wait(lock, [&] { return me.answered || line_.front() == &me; });
+  if (me.answered) return std::move(*me.answer);
+
+  const Batch batch = next_batch();
+  lock.unlock();
+  carry_out(batch);
+  lock.lock();
+  for (Caller* caller : batch) {
+    line_.pop_front();
+    jobs_ -= caller->count;
+    bytes_ -= caller->bytes;
+    caller->answered = true;
+    if (caller != &me) caller->turn.notify_one();  // under the lock: the caller is gone right after it
+  }
+  if (!line_.empty()) line_.front()->turn.notify_one();
+  room_.notify_all();
+  return std::move(*me.answer);
+}
+
+bool Combiner::has_room(std::size_t jobs, std::size_t bytes) const noexcept {
+  return line_.empty() || (jobs_ + jobs <= limits::kMaxMergeJobs && bytes_ + bytes <= limits::kMaxMergeBytes);
+}
+
+Combiner::Batch Combiner::next_batch() const {
+  Batch batch;
+  std::size_t jobs = 0;
+  std::size_t bytes = 0;
+  for (Caller* caller : line_) {
+    jobs += caller->count;
+    bytes += caller->bytes;
+    if (!batch.empty() && (jobs > limits::kMaxEnqueueBatch || bytes > limits::kMaxEnqueueBytes)) break;
+    batch.push_back(caller);
+  }
+  return batch;
+}
+
+/// Called without the lock: the callers of the batch wait and do not touch their jobs or answers meanwhile.
+void Combiner::carry_out(const Batch& batch) const {
+  if (batch.size() == 1) {
+    batch.front()->answer.emplace(send(batch.front()->jobs));
+    return;
+  }
+  std::vector<job::NewJob> all;
+  for (Caller* caller : batch) {
+    all.insert(all.end(), std::make_move_iterator(caller->jobs.begin()), std::make_move_iterator(caller->jobs.end()));
+  }
+  auto answer = send(all);
+  const bool one_by_one = !answer && concerns_one_caller(answer.error());
+  std::size_t first = 0;
+  for (Caller* caller : batch) {
+    const std::span<const job::NewJob> part(all.data() + first, caller->count);
+    if (one_by_one) {
+      caller->answer.emplace(send(part));
+    } else if (!answer) {
+      caller->answer.emplace(answer.error());
+    } else {
+      const auto begin = answer->begin() + static_cast<std::ptrdiff_t>(first);
+      caller->answer.emplace(std::vector(begin, begin + static_cast<std::ptrdiff_t>(caller->count)));
+    }
+    first += caller->count;
+  }
+}
+
+/// Nobody in the line may be left without an answer, so an exception (memory) becomes an error here.
+Result<std::vector<Enqueued>> Combiner::send(std::span<const job::NewJob> jobs) const {
+  try {
+    return store_.enqueue(jobs);
+  } catch (const std::exception& failure) {
+    return Error{Errc::Io, std::string("the enqueue failed: ") + failure.what(), Written::Unknown};
+  }
+}
+
+}  // namespace galley::store

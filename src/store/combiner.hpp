@@ -1,0 +1,49 @@
+#pragma once
+// Group commit: the one component that merges concurrent callers of `enqueue` into the next batch while the previous
+// one is on its way. There is no timer and no thread: the caller at the front of the line leads, takes everybody
+// behind it up to a batch's limits, makes one store call for all, and hands each caller its own part of the answer
+// (the writer queue of leveldb's DBImpl::Write).
+//
+// A caller alone pays nothing but two locks. Bounded: callers with more than limits::kMaxMergeJobs jobs or
+// kMaxMergeBytes of payload between them do not stand in line; the next one blocks until there is room.
+//
+// Thread-safety: any thread. Must not outlive its store.
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "job/job.hpp"
+#include "store/store.hpp"
+
+namespace galley::store {
+
+class Combiner {
+ public:
+  explicit Combiner(Store& store) : store_(store) {}
+
+  /// As Store::enqueue, in a batch shared with others. `jobs` as one piece, all or none; at most a batch's limits.
+  /// A batch that the store refuses is tried again caller by caller, so that nobody suffers for another's jobs.
+  [[nodiscard]] Result<std::vector<Enqueued>> enqueue(std::vector<job::NewJob> jobs);
+
+ private:
+  struct Caller;
+  using Batch = std::vector<Caller*>;
+
+  [[nodiscard]] bool has_room(std::size_t jobs, std::size_t bytes) const noexcept;
+  [[nodiscard]] Batch next_batch() const;
+  void carry_out(const Batch& batch) const;
+  [[nodiscard]] Result<std::vector<Enqueued>> send(std::span<const job::NewJob> jobs) const;
+
+  Store& store_;
+  std::mutex mutex_;
+  std::condition_variable room_;
+  std::deque<Caller*> line_;  ///< the front one leads; those of the batch under way stay until it is answered
+  std::size_t jobs_ = 0;      ///< of the line
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace galley::store

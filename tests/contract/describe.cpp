@@ -1,0 +1,142 @@
+#include "contract/describe.hpp"
+
+#include <array>
+#include <sstream>
+#include <string_view>
+
+namespace galley::store::contract {
+
+namespace {
+
+/// Name and value of each field, one after the other.
+class Line {
+ public:
+  explicit Line(std::string_view what) { out_ << what; }
+  template <class T>
+  Line& operator()(std::string_view field, const T& value) {
+    out_ << ' ' << field << '=';
+    put(value);
+    return *this;
+  }
+  [[nodiscard]] std::string text() const { return out_.str(); }
+
+ private:
+  template <class T>
+  void put(const T& value) {
+    if constexpr (std::is_same_v<T, Duration>) {
+      out_ << value.count();
+    } else if constexpr (std::is_same_v<T, Time>) {
+      out_ << value.time_since_epoch().count();
+    } else if constexpr (std::is_same_v<T, std::string>) {
+      out_ << '"' << value << '"';
+    } else {
+      out_ << value;
+    }
+  }
+  template <class T>
+  void put(const std::optional<T>& value) {
+    if (value) {
+      put(*value);
+    } else {
+      out_ << "none";
+    }
+  }
+  void put(const job::Counters& c) {
+    out_ << c.attempts << '/' << c.errors << '/' << c.pauses << '/' << c.snoozes << '/' << c.crashes;
+  }
+  void put(const job::Policy& p) {
+    out_ << p.timeout.count() << '/' << p.grace.count() << '/' << static_cast<int>(p.on_timeout) << '/'
+         << p.max_attempts << '/' << p.max_pauses << '/' << p.max_crashes << '/' << p.resumable << '/'
+         << static_cast<int>(p.backoff.kind) << '/' << p.backoff.base.count() << '/' << p.backoff.cap.count();
+    for (const Duration one : p.backoff.list) out_ << ',' << one.count();
+  }
+
+  std::ostringstream out_;
+};
+
+template <std::size_t N>
+std::string counts(const std::int64_t (&count)[N]) {
+  std::string text;
+  for (const std::int64_t one : count) text += std::to_string(one) + ",";
+  return text;
+}
+
+}  // namespace
+
+std::string to_text(FinishAnswer answer) {
+  constexpr std::array kNames{"finished", "already finished", "lease lost"};
+  return kNames[static_cast<std::size_t>(answer)];
+}
+
+std::string to_text(Operated operated) {
+  constexpr std::array kNames{"done", "requested", "not found", "wrong state"};
+  return kNames[static_cast<std::size_t>(operated)];
+}
+
+std::string to_text(const std::optional<JobState>& state) { return state ? std::string(name(*state)) : "none"; }
+
+std::string to_text(const Enqueued& enqueued) {
+  return Line("enqueued")("id", enqueued.id)("existed", enqueued.existed).text();
+}
+
+std::string to_text(const job::Claim& claim) {
+  Line line("claim");
+  line("id", claim.id.job)("epoch", claim.id.epoch)("queue", claim.queue)("kind", claim.kind)("key", claim.key);
+  line("content", job::name(claim.content))("program", claim.program)("payload", claim.payload);
+  line("priority", claim.priority)("policy", claim.policy)("counters", claim.counters);
+  return line("checkpoint", claim.checkpoint)("enqueued_at", claim.enqueued_at).text();
+}
+
+std::string to_text(const FinishAndClaimAnswer& answer) {
+  std::string text = Line("signals")("count", answer.signals).text() + "\n" + to_text(answer.finished);
+  for (const Claimed& claimed : answer.claimed) {
+    text += Line("claimed")("next_due", claimed.next_due).text() + "\n" + to_text(claimed.claims);
+  }
+  return text;
+}
+
+std::string to_text(const Renewed& renewed) {
+  return Line("renewed")("held", renewed.held)("cancel", renewed.cancel_requested)("paused", renewed.queue_paused)
+      .text();
+}
+
+std::string to_text(const StepAnswer& answer) {
+  Line line("step");
+  line("promoted", answer.promoted)("recovered", answer.recovered)("quarantined", answer.quarantined);
+  return line("pruned", answer.pruned)("more", answer.more)("next", answer.next).text();
+}
+
+std::string to_text(const job::JobRecord& job) {
+  Line line("job");
+  line("id", job.id)("state", name(job.state))("queue", job.queue)("kind", job.kind)("key", job.key);
+  line("content", job::name(job.content))("program", job.program)("payload", job.payload);
+  line("priority", job.priority)("policy", job.policy)("counters", job.counters)("enqueued_at", job.enqueued_at);
+  line("due_at", job.due_at)("started_at", job.started_at)("finished_at", job.finished_at)("worker", job.worker);
+  line("error", job.error)("progress", job.progress)("result", job.result)("checkpoint", job.checkpoint);
+  return line("cancel", job.cancel_requested).text();
+}
+
+std::string to_text(const job::AttemptRecord& attempt) {
+  const auto& report = attempt.report;
+  Line line("attempt");
+  line("number", attempt.attempt)("outcome", attempt.outcome)("started_at", attempt.started_at);
+  line("ended_at", attempt.ended_at)("worker", attempt.worker)("error", report.error)("exit_code", report.exit_code);
+  line("signal", report.signal)("out", report.out)("err", report.err)("log", report.log);
+  return line("run_time", report.run_time).text();
+}
+
+std::string to_text(const LaneStats& lane) {
+  return Line("lane")("queue", lane.queue)("kind", lane.kind)("count", counts(lane.count)).text();
+}
+
+std::string to_text(const QueueStats& queue) {
+  Line line("queue");
+  line("queue", queue.queue)("paused", queue.paused)("count", counts(queue.count));
+  return line("oldest_ready", queue.oldest_ready).text();
+}
+
+std::string to_text(const WorkerStats& worker) {
+  return Line("worker")("name", worker.name)("pools", worker.pools)("started_at", worker.started_at).text();
+}
+
+}  // namespace galley::store::contract
