@@ -9,6 +9,9 @@
 
 namespace galley::base {
 
+/// The last time that RFC 3339 can write.
+inline constexpr Time kMaxTime = Time(std::chrono::sys_days(std::chrono::year(10'000) / 1 / 1)) - Duration(1);
+
 /// Reads "90", "90s", "1h30m", "1.5h", "250ms", "10us", "2d"; units us, ms, s, m, h, d, a bare number is seconds.
 /// Errors: InvalidInput naming `field`, the text and the form; negative, empty, over ten years.
 [[nodiscard]] Result<Duration> parse_duration(std::string_view field, std::string_view text);
@@ -17,10 +20,11 @@ namespace galley::base {
 [[nodiscard]] std::string format_duration(Duration duration);
 
 /// Reads RFC 3339: "2026-12-31T23:59:00Z", optional fraction, offset "+02:00", or "@1767225600" (seconds since 1970).
+/// The years 1970 to 9999.
 /// Errors: InvalidInput naming `field`, the text and the forms.
 [[nodiscard]] Result<Time> parse_time(std::string_view field, std::string_view text);
 
-/// RFC 3339 in UTC with milliseconds: "2026-12-31T23:59:00.123Z".
+/// RFC 3339 in UTC with milliseconds: "2026-12-31T23:59:00.123Z". Outside the years 0 to 9999: the nearest it can write.
 [[nodiscard]] std::string format_time(Time time);
 
 }  // namespace galley::base

@@ -11,8 +11,10 @@ void add_jobs(CLI::App& app, Context& context);
 void add_queues(CLI::App& app, Context& context);
 void add_stats(CLI::App& app, Context& context);
 
-/// jobs retry|cancel|delete, below `jobs`.
-void add_operations(CLI::App& jobs, Context& context);
+struct FilterFlags;
+/// jobs retry|cancel|delete, below `jobs`. `filter` is shared with it, so that its options may stand before or behind
+/// the verb; it must live as long as `jobs`.
+void add_operations(CLI::App& jobs, Context& context, FilterFlags& filter);
 
 /// In the order in which --help names them.
 inline constexpr void (*kCommands[])(CLI::App&, Context&) = {add_enqueue, add_work, add_jobs, add_queues, add_stats};

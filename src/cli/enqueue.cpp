@@ -79,7 +79,7 @@ Result<JobOptions> options_of(const Flags& flags) {
   if (!flags.on_timeout.empty()) options.on_timeout = on_timeout_from(flags.on_timeout);
   if (!flags.backoff.empty()) {
     auto backoff = job::backoff_from(flags.backoff);
-    if (!backoff) return Error{Errc::InvalidInput, "--backoff: " + backoff.error().message};
+    if (!backoff) return backoff.error();
     options.backoff = std::move(*backoff);
   }
   return options;
@@ -157,10 +157,9 @@ Result<void> Producer::prepare() {
   if (!settings) return settings.error();
   queue_ = *settings->queue;
   job::NewJob probe;
-  if (auto done = job::check_queue("queue", queue_); !done) return done;
-  if (!flags_.kind.empty()) {
-    if (auto done = job::check_kind(flags_.kind); !done) return done;
-  }
+  probe.queue = queue_;
+  probe.kind = flags_.kind.empty() ? "command" : flags_.kind;
+  probe.content = job::Content::Bytes;
   if (auto done = job::apply(options_, probe); !done) return done;
   auto store = context_.open(*settings, true);
   if (!store) return store.error();
@@ -265,7 +264,7 @@ Result<int> Producer::run() {
 }
 
 void add_what(CLI::App& app, Flags& flags) {
-  app.add_option("CMD", flags.misplaced, "Behind --: the program and its arguments, run without a shell");
+  app.add_option("CMD", flags.misplaced, "The program and its arguments, run without a shell")->type_name("");
   app.add_option("--kind", flags.kind, "Which handler runs it (of a command: by default the program's base name)")
       ->type_name("NAME");
   app.add_option("--json", flags.json, "A typed job of --kind with this payload; - reads it from standard input")
@@ -284,7 +283,7 @@ void add_what(CLI::App& app, Flags& flags) {
 
 void add_how(CLI::App& app, Flags& flags) {
   app.add_option("--priority", flags.priority, "-10..10, larger runs sooner (default 0)")
-      ->check(CLI::Range(-limits::kMaxPriority, limits::kMaxPriority))
+      ->check(CLI::Range(-limits::kMaxPriority, limits::kMaxPriority).description(""))
       ->type_name("N");
   app.add_option("--delay", flags.delay, "Not before this time has passed, as 90s or 1h30m")->type_name("TIME");
   app.add_option("--at", flags.at, "Not before, as 2026-12-31T23:59:00Z or @1767225600")->type_name("WHEN");
@@ -292,10 +291,10 @@ void add_how(CLI::App& app, Flags& flags) {
       ->type_name("TIME");
   app.add_option("--grace", flags.grace, "From the stop request to the kill (default 5s)")->type_name("TIME");
   app.add_option("--on-timeout", flags.on_timeout, "pause, retry or dead (default: pause if --resumable, else retry)")
-      ->check(CLI::IsMember({"pause", "retry", "dead"}))
+      ->check(CLI::IsMember({"pause", "retry", "dead"}).description(""))
       ->type_name("WHAT");
   app.add_option("--attempts", flags.attempts, "Tries that may end in an error (default 1 for commands, 10 for kinds)")
-      ->check(CLI::Range(1, limits::kMaxAttempts))
+      ->check(CLI::Range(1, limits::kMaxAttempts).description(""))
       ->type_name("N");
   app.add_option("--backoff", flags.backoff,
                  "Wait before another try: exponential:1s..1h (the default), fixed:10s or list:1s,10s,1m")
@@ -322,7 +321,7 @@ void add_enqueue(CLI::App& app, Context& context) {
   add_how(*enqueue, *flags);
   enqueue->add_flag("--wait", flags->wait, "Follow the jobs; exit with 0 if all completed, else 1");
   enqueue->add_option("--output", flags->output, "text (ids) or json (one object a line)")
-      ->check(CLI::IsMember({"text", "json"}))
+      ->check(CLI::IsMember({"text", "json"}).description(""))
       ->type_name("FORM");
   add_store_option(*enqueue, context);
   enqueue->footer(kExamples);

@@ -13,7 +13,7 @@ void add_filter_options(CLI::App& app, FilterFlags& flags) {
   app.add_option("--state", flags.state,
                  "Only jobs in this state: scheduled, ready, blocked, running, completed, dead, cancelled, discarded "
                  "or expired")
-      ->check(CLI::IsMember(states))
+      ->check(CLI::IsMember(states).description(""))
       ->type_name("STATE");
   app.add_option("--kind", flags.kind, "Only jobs of this kind")->type_name("NAME");
 }

@@ -118,16 +118,18 @@ void add_jobs(CLI::App& app, Context& context) {
   auto flags = std::make_shared<ListFlags>();
   add_filter_options(*jobs, flags->filter);
   jobs->add_option("--limit", flags->limit, "At most this many (default 100); 0: all")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()).description(""))
       ->type_name("N");
   jobs->add_flag("--json", flags->json, "One object a line");
   add_store_option(*jobs, context);
   jobs->require_subcommand(0, 1);
   jobs->footer("Example: galley jobs --state dead --limit 20");
   add_show(*jobs, context, *flags);
-  add_operations(*jobs, context);
-  // The parser calls this before the callback of a subcommand, which then sets its own action.
-  jobs->callback([&context, flags] { context.action = [&context, flags] { return list(context, *flags); }; });
+  add_operations(*jobs, context, flags->filter);
+  jobs->callback([&context, flags] {
+    if (context.action) return;  // of a subcommand, whose callback comes first
+    context.action = [&context, flags] { return list(context, *flags); };
+  });
 }
 
 }  // namespace galley::cli

@@ -4,6 +4,7 @@
 #include <boost/json/parse.hpp>
 
 #include "base/duration.hpp"
+#include "base/text.hpp"
 #include "cli/text.hpp"
 #include "engine/command.hpp"
 #include "job/settle.hpp"
@@ -22,13 +23,13 @@ std::int64_t milliseconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
-json::value text_value(std::string_view bytes) { return json::value(to_utf8(bytes)); }
+json::value text_value(std::string_view bytes) { return json::value(base::to_utf8(bytes)); }
 
 json::value command_value(const Command& command) {
   json::array argv;
   for (const std::string& word : command.argv) argv.push_back(text_value(word));
   json::object env;
-  for (const auto& [name, value] : command.env) env[to_utf8(name)] = to_utf8(value);
+  for (const auto& [name, value] : command.env) env[base::to_utf8(name)] = base::to_utf8(value);
   return json::object{{"argv", std::move(argv)},
                       {"cwd", text_value(command.cwd)},
                       {"env", std::move(env)},

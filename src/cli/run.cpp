@@ -7,6 +7,7 @@
 #include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <exception>
+#include <memory>
 
 #include "cli/commands.hpp"
 
@@ -29,11 +30,38 @@ void cut_command(std::vector<std::string>& arguments, Context& context) {
   arguments.erase(mark, arguments.end());
 }
 
+/// A job's command must stand behind "--", which the parser does not know of.
+class HelpFormatter final : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    constexpr std::string_view kPlain = "[CMD...]";
+    std::string usage = CLI::Formatter::make_usage(app, std::move(name));
+    if (const std::size_t at = usage.find(kPlain); at != std::string::npos) {
+      usage.replace(at, kPlain.size(), "[-- CMD...]");
+    }
+    return usage;
+  }
+};
+
 /// The deepest command that was named, for "galley jobs show --help".
 std::string path_of(const CLI::App& app) {
   std::string path = app.get_name();
   for (const CLI::App* deeper : app.get_subcommands()) path += " " + path_of(*deeper);
   return path;
+}
+
+/// The parser's sentence, or a better one where it does not know what we know.
+std::string explained(const CLI::ParseError& fault, const CLI::App& app, const Context& context) {
+  if (app.get_subcommands().empty()) {
+    const std::vector<std::string> rest = app.remaining();
+    if (rest.empty()) return "a command is missing; --help names them";
+    return "there is no command '" + rest.front() + "'; --help names them";
+  }
+  if (fault.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError) && app.got_subcommand("enqueue") &&
+      !context.command) {
+    return std::string(fault.what()) + "; a command to run stands behind --: galley enqueue -- CMD ...";
+  }
+  return fault.what();
 }
 
 int usage(Context& context, const CLI::App& app, std::string_view why) {
@@ -78,7 +106,9 @@ int run(std::vector<std::string> arguments, const base::Clock& clock) {
   cut_command(arguments, context);
   CLI::App app("Galley: a durable job queue. Any command is a job, and none is lost.", "galley");
   app.set_version_flag("--version", "galley " GALLEY_VERSION);
-  app.get_formatter()->column_width(34);
+  const auto formatter = std::make_shared<HelpFormatter>();
+  formatter->column_width(34);
+  app.formatter(formatter);
   app.footer(kFooter);
   app.require_subcommand(1);
   add_store_option(app, context);
@@ -91,7 +121,7 @@ int run(std::vector<std::string> arguments, const base::Clock& clock) {
   } catch (const CLI::Success&) {  // --help, of whichever command was named
     context.action = [&] { return context.out.write(app.help()), Result<int>(kExitOk); };
   } catch (const CLI::ParseError& fault) {
-    return usage(context, app, fault.what());
+    return usage(context, app, explained(fault, app, context));
   }
   return perform(context, app);
 }

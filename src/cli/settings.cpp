@@ -7,6 +7,11 @@
 #include <iterator>
 #include <system_error>
 
+#include "base/log.hpp"
+#include "job/order.hpp"
+#include "job/validate.hpp"
+#include "open/url.hpp"
+
 namespace galley::cli {
 
 namespace {
@@ -16,6 +21,16 @@ constexpr std::string_view kKeys = "store, queue, pools, log_level, log_format";
 
 Error at_line(std::string_view path, const toml::source_region& source, const std::string& what) {
   return {Errc::InvalidInput, std::string(path) + ":" + std::to_string(source.begin.line) + ": " + what};
+}
+
+/// What a flag of the same meaning would be refused for.
+Result<void> check(std::string_view key, const std::string& value) {
+  const auto verdict = [](const auto& result) { return result ? Result<void>{} : Result<void>(result.error()); };
+  if (key == "store") return verdict(open::store_url_from(value));
+  if (key == "queue") return job::check_queue("queue", value);
+  if (key == "pools") return verdict(job::pool_spec_from(value));
+  if (key == "log_level") return verdict(base::log_level_from(value));
+  return verdict(base::log_format_from(value));
 }
 
 Result<std::string> text_of(std::string_view path, std::string_view key, const toml::node& node) {
@@ -31,6 +46,7 @@ Result<std::vector<std::string>> texts_of(std::string_view path, std::string_vie
   for (const toml::node& item : *array) {
     const auto value = item.value_exact<std::string>();
     if (!value) return at_line(path, item.source(), wanted);
+    if (auto valid = check(key, *value); !valid) return at_line(path, item.source(), valid.error().message);
     texts.push_back(*value);
   }
   return texts;
@@ -54,6 +70,7 @@ Result<void> set(Settings& settings, std::string_view path, const toml::key& key
   }
   auto text = text_of(path, key.str(), node);
   if (!text) return text.error();
+  if (auto valid = check(key.str(), *text); !valid) return at_line(path, node.source(), valid.error().message);
   *target = std::move(*text);
   return {};
 }

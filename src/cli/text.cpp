@@ -1,39 +1,14 @@
 #include "cli/text.hpp"
 
 #include <algorithm>
-#include <cstdint>
+
+#include "base/text.hpp"
 
 namespace galley::cli {
 
 namespace {
 
 bool is_continuation(char c) noexcept { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
-
-/// Length of the well-formed UTF-8 sequence at the front (Unicode 15, table 3-7), 0 where there is none.
-std::size_t sequence(std::string_view s) noexcept {
-  const auto byte = [&](std::size_t i) { return i < s.size() ? static_cast<unsigned char>(s[i]) : 0U; };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  std::size_t length = 0;
-  unsigned low = 0x80;
-  unsigned high = 0xBF;
-  if (first >= 0xC2 && first <= 0xDF) {
-    length = 2;
-  } else if (first >= 0xE0 && first <= 0xEF) {
-    length = 3;
-    if (first == 0xE0) low = 0xA0;
-    if (first == 0xED) high = 0x9F;
-  } else if (first >= 0xF0 && first <= 0xF4) {
-    length = 4;
-    if (first == 0xF0) low = 0x90;
-    if (first == 0xF4) high = 0x8F;
-  }
-  if (length == 0 || s.size() < length || byte(1) < low || byte(1) > high) return 0;
-  for (std::size_t i = 2; i < length; ++i) {
-    if (!is_continuation(s[i])) return 0;
-  }
-  return length;
-}
 
 void escape(std::string& out, char c) {
   constexpr std::string_view kHex = "0123456789abcdef";
@@ -44,10 +19,10 @@ void escape(std::string& out, char c) {
 }
 
 /// C0 and C1 controls and DEL; what else could move a cursor is built from these.
-bool is_control(std::string_view sequence_) noexcept {
-  const auto first = static_cast<unsigned char>(sequence_[0]);
-  if (sequence_.size() == 1) return first < 0x20 || first == 0x7F;
-  return first == 0xC2 && static_cast<unsigned char>(sequence_[1]) < 0xA0;
+bool is_control(std::string_view character) noexcept {
+  const auto first = static_cast<unsigned char>(character[0]);
+  if (character.size() == 1) return first < 0x20 || first == 0x7F;
+  return first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0;
 }
 
 template <class Keep>
@@ -55,7 +30,7 @@ std::string converted(std::string_view bytes, Keep keep) {
   std::string out;
   out.reserve(bytes.size());
   while (!bytes.empty()) {
-    const std::size_t length = sequence(bytes);
+    const std::size_t length = base::utf8_length(bytes);
     if (length != 0 && keep(bytes.substr(0, length))) {
       out += bytes.substr(0, length);
     } else {
@@ -72,10 +47,6 @@ bool is_plain(char c) noexcept {
 }
 
 }  // namespace
-
-std::string to_utf8(std::string_view bytes) {
-  return converted(bytes, [](std::string_view) { return true; });
-}
 
 std::string to_terminal(std::string_view bytes) {
   return converted(bytes, [](std::string_view s) { return s == "\n" || s == "\t" || !is_control(s); });

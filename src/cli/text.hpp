@@ -1,5 +1,5 @@
 #pragma once
-// Making any bytes fit for a terminal, a table cell or a JSON string. Pure.
+// Making any bytes fit for a terminal or a table's cell. Pure.
 
 #include <string>
 #include <string_view>
@@ -7,10 +7,7 @@
 
 namespace galley::cli {
 
-/// Valid UTF-8: every byte that is not part of it becomes "\xHH".
-[[nodiscard]] std::string to_utf8(std::string_view bytes);
-
-/// As to_utf8, and control characters that could drive a terminal are escaped; line ends and tabs stay.
+/// What is not UTF-8 and control characters that could drive a terminal become "\xHH"; line ends and tabs stay.
 [[nodiscard]] std::string to_terminal(std::string_view bytes);
 
 /// As to_terminal in one line of at most `columns` characters (code points); a cut one ends in "...".

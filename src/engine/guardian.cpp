@@ -155,7 +155,7 @@ bool kill_all(pid_t command, int signals, int& status) noexcept {
   if (command == 0) become_command(plan, self);
   if (command < 0) fail(kControl, Step::Guard);
   ::setpgid(command, command);  // as the command does: whoever comes first, it is done before a signal is passed on
-  ::close_range(kIn, kErr, 0);  // a reader of the output waits for the command alone
+  ::close_range(kIn, kErr, 0);  // what the command closes is closed
   [[maybe_unused]] const int pins_no_mount = ::chdir("/");
   guard(command, signals);
   int status = 0;

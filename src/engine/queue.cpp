@@ -94,7 +94,11 @@ Result<std::vector<JobId>> Queue::enqueue_json_all(std::string_view kind, std::v
       batch.push_back(std::move(jobs[next++]));
     }
     auto enqueued = store_->combiner().enqueue(std::move(batch));
-    if (!enqueued) return enqueued.error();
+    if (!enqueued) {
+      Error error = enqueued.error();
+      if (!ids.empty()) error.message = "after the first " + std::to_string(ids.size()) + " jobs: " + error.message;
+      return error;
+    }
     for (const store::Enqueued& one : *enqueued) ids.push_back(one.id);
   }
   return ids;

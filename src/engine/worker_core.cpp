@@ -127,6 +127,7 @@ base::Mono WorkerCore::next_turn() const noexcept {
 std::vector<Start> WorkerCore::on_exchanged(base::Mono sent, base::Mono now, store::FinishAndClaimAnswer answer) {
   GALLEY_ASSERT(answer.finished.size() == sending_.size());
   reached();
+  failing_since_.reset();
   exchanged_at_ = now;
   for (std::size_t i = 0; i < sending_.size(); ++i) {
     if (answer.finished[i] != store::FinishAnswer::LeaseLost) count(sending_[i]);
@@ -197,13 +198,13 @@ bool WorkerCore::on_store_error(base::Mono now, const Error& error) {
   for (const SlotClaim& claim : renewing_) to_renew_.insert(claim.slot);
   renewing_.clear();
   pools_.ring();
+  // Should it have been housekeeping or a look, then they go behind the claims, so as not to block them.
+  step_at_ = std::max(step_at_, retry_at_ + kFirstRetry);
+  look_at_ = std::max(look_at_, retry_at_ + kFirstRetry);
   return first;
 }
 
-void WorkerCore::reached() noexcept {
-  failures_ = 0;
-  failing_since_.reset();
-}
+void WorkerCore::reached() noexcept { failures_ = 0; }
 
 // ---- attempts ---------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@
 // Phases: Working -> Stopping (nothing is claimed; attempts go on for the shutdown's grace) -> Ending (all were asked
 // to stop). A drained worker goes from Working to its end.
 //
-// Stalled means, each for kStalled in a row while a slot is free: (1) every call of the store failed; (2) claims were
+// Stalled means, each for kStalled in a row while a slot is free: (1) no claim reached the store; (2) claims were
 // given back because no thread could be started for their slots; (3) the same job stayed first in line, ready, in a
 // queue that is not paused and of a kind this worker runs, while claims with room to spare brought nothing.
 // A stalled worker stops as if it had been told to.
@@ -185,7 +185,7 @@ class WorkerCore {
   // Trouble.
   int failures_ = 0;
   base::Mono retry_at_{};
-  std::optional<base::Mono> failing_since_;
+  std::optional<base::Mono> failing_since_;  ///< the first failure since the last exchange
   std::optional<base::Mono> not_starting_since_;
   std::string last_error_;
   std::optional<JobId> overlooked_;

@@ -63,6 +63,11 @@ Result<std::vector<Enqueued>> Combiner::enqueue(std::vector<job::NewJob> jobs) {
   return std::move(*me.answer);
 }
 
+std::size_t Combiner::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return line_.size();
+}
+
 bool Combiner::has_room(std::size_t jobs, std::size_t bytes) const noexcept {
   return line_.empty() || (jobs_ + jobs <= limits::kMaxMergeJobs && bytes_ + bytes <= limits::kMaxMergeBytes);
 }
@@ -80,8 +85,9 @@ Combiner::Batch Combiner::next_batch() const {
   return batch;
 }
 
-/// Called without the lock: the callers of the batch wait and do not touch their jobs or answers meanwhile.
-void Combiner::carry_out(const Batch& batch) const {
+/// Called without the lock: the callers of the batch wait and do not touch their jobs or answers meanwhile. They all
+/// hang on its coming back, so a lack of memory for the merged batch ends the program rather than their hope.
+void Combiner::carry_out(const Batch& batch) const noexcept {
   if (batch.size() == 1) {
     batch.front()->answer.emplace(send(batch.front()->jobs));
     return;

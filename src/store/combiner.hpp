@@ -29,17 +29,20 @@ class Combiner {
   /// A batch that the store refuses is tried again caller by caller, so that nobody suffers for another's jobs.
   [[nodiscard]] Result<std::vector<Enqueued>> enqueue(std::vector<job::NewJob> jobs);
 
+  /// Callers that stand in line now, with those of the batch under way.
+  [[nodiscard]] std::size_t waiting() const;
+
  private:
   struct Caller;
   using Batch = std::vector<Caller*>;
 
   [[nodiscard]] bool has_room(std::size_t jobs, std::size_t bytes) const noexcept;
   [[nodiscard]] Batch next_batch() const;
-  void carry_out(const Batch& batch) const;
+  void carry_out(const Batch& batch) const noexcept;
   [[nodiscard]] Result<std::vector<Enqueued>> send(std::span<const job::NewJob> jobs) const;
 
   Store& store_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable room_;
   std::deque<Caller*> line_;  ///< the front one leads; those of the batch under way stay until it is answered
   std::size_t jobs_ = 0;      ///< of the line

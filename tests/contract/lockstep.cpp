@@ -23,12 +23,17 @@ Lockstep::Lockstep(std::uint64_t seed, const Backend& backend)
 }
 
 template <class Verb>
-auto Lockstep::both(const std::string& what, Verb verb) {
-  story_.push_back(what);
+auto Lockstep::same(const std::string& what, Verb verb) {
   const auto expected = verb(*opened_[0].store, std::size_t{0});
   auto got = verb(*opened_[1].store, std::size_t{1});
   EXPECT_EQ(to_text(expected), to_text(got)) << "the answer to: " << what;
   return got;
+}
+
+template <class Verb>
+auto Lockstep::both(const std::string& what, Verb verb) {
+  story_.push_back(what);
+  return same(what, verb);
 }
 
 std::string Lockstep::story() const {
@@ -238,17 +243,17 @@ void Lockstep::by_person() {
 
 void Lockstep::look() {
   const std::vector<JobId> ids = any_ids();
-  (void)both("states", [&](Store& store, std::size_t) { return store.states(ids); });
+  (void)same("states", [&](Store& store, std::size_t) { return store.states(ids); });
   for (const JobId id : ids) {
-    (void)both("find " + std::to_string(id), [&](Store& store, std::size_t) { return store.find(id); });
-    (void)both("attempts " + std::to_string(id), [&](Store& store, std::size_t) { return store.attempts(id); });
+    (void)same("find " + std::to_string(id), [&](Store& store, std::size_t) { return store.find(id); });
+    (void)same("attempts " + std::to_string(id), [&](Store& store, std::size_t) { return store.attempts(id); });
   }
   Filter filter;
   if (one_in(2)) filter.queue = any_of(kQueues);
   if (one_in(2)) filter.kind = any_of(kKinds);
   if (one_in(2)) filter.state = static_cast<JobState>(below(kJobStates));
   const auto page = static_cast<std::size_t>(1 + below(7));
-  (void)both("list", [&](Store& store, std::size_t) { return all_pages(store, filter, page); });
+  (void)same("list", [&](Store& store, std::size_t) { return all_pages(store, filter, page); });
 }
 
 // ---- the book ---------------------------------------------------------------------------------------------------
@@ -298,12 +303,12 @@ Result<std::vector<job::JobRecord>> Lockstep::all_pages(Store& store, const Filt
 }
 
 void Lockstep::compare_contents() {
-  const auto all = both("list all", [&](Store& store, std::size_t which) {
+  const auto all = same("list all", [&](Store& store, std::size_t which) {
     return all_pages(store, {}, which == 0 ? limits::kMaxPage : std::size_t{17});
   });
-  (void)both("lanes", [](Store& store, std::size_t) { return store.lanes(); });
-  (void)both("queues", [](Store& store, std::size_t) { return store.queues(); });
-  (void)both("workers", [](Store& store, std::size_t) { return store.workers(); });
+  (void)same("lanes", [](Store& store, std::size_t) { return store.lanes(); });
+  (void)same("queues", [](Store& store, std::size_t) { return store.queues(); });
+  (void)same("workers", [](Store& store, std::size_t) { return store.workers(); });
   ASSERT_TRUE(all);
 
   std::set<JobId> present;
@@ -315,8 +320,8 @@ void Lockstep::compare_contents() {
   for (const JobId id : enqueued_) {
     const bool may_be_gone = erased_.contains(id) || completed_.contains(id);
     EXPECT_TRUE(present.contains(id) || may_be_gone) << "job " << id << " is lost";
-    (void)both("find " + std::to_string(id), [&](Store& store, std::size_t) { return store.find(id); });
-    (void)both("attempts " + std::to_string(id), [&](Store& store, std::size_t) { return store.attempts(id); });
+    (void)same("find " + std::to_string(id), [&](Store& store, std::size_t) { return store.find(id); });
+    (void)same("attempts " + std::to_string(id), [&](Store& store, std::size_t) { return store.attempts(id); });
     if (testing::Test::HasFailure()) return;
   }
   EXPECT_EQ(enqueued_.size(), present.size() + erased_.size() + pruned_);

@@ -55,6 +55,9 @@ class Lockstep {
 
   /// Calls `verb(store, which)` on both, expects the same answer, gives the other backend's one.
   template <class Verb>
+  auto same(const std::string& what, Verb verb);
+  /// The same, and part of the story.
+  template <class Verb>
   auto both(const std::string& what, Verb verb);
   void join();
   void note_claim(const job::Claim& claim);

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,9 +37,17 @@ class Guardian : public testing::Test {
     std::string form = (fs::temp_directory_path() / "galley-guardian-XXXXXX").string();
     root_ = ::mkdtemp(form.data());
     fifo_ = root_ + "/fifo";
+    ::mkfifo((root_ + "/never").c_str(), 0600);
     if (::mkfifo(fifo_.c_str(), 0600) == 0) reader_ = Fd(::open(fifo_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   }
   ~Guardian() override { fs::remove_all(root_); }
+
+  /// Ends on nothing but a signal: not on a closed terminal, nor on an output that nobody reads any more.
+  [[nodiscard]] std::string for_ever() const { return "cat " + root_ + "/never"; }
+  /// In the background, orphaned at once, in a session of its own, deaf to SIGTERM and SIGHUP: a daemon by the book.
+  [[nodiscard]] std::string daemon() const {
+    return "(setsid sh -c 'trap \"\" TERM HUP; echo daemon >&9; exec " + for_ever() + "' &); ";
+  }
 
   /// Runs `script` in a shell that holds the FIFO open as descriptor 9, and so does all that it starts.
   [[nodiscard]] ProcessSpec shell(const std::string& script) const {
@@ -69,6 +78,12 @@ class Guardian : public testing::Test {
     while (read_one(letter) == 1 && letter != '\n') line += letter;
     return line;
   }
+  static void wait_for_end_of(pid_t pid) {
+    const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    ASSERT_GE(process.get(), 0);
+    pollfd fd{process.get(), POLLIN, 0};
+    ASSERT_EQ(::poll(&fd, 1, kDeadlineMs), 1);
+  }
   /// True when nobody holds the FIFO any more.
   bool all_gone() {
     char letter = 0;
@@ -92,16 +107,9 @@ class Guardian : public testing::Test {
   }
 };
 
-const char* const kForEver = "exec tail -f /dev/null";
-
-/// In the background, orphaned at once, in a session of its own, deaf to SIGTERM and SIGHUP: a daemon by the book.
-std::string daemon(const std::string& word) {
-  return "(setsid sh -c 'trap \"\" TERM HUP; echo " + word + " >&9; " + kForEver + "' &); ";
-}
-
 TEST_F(Guardian, KillsTheCommandAndItsDaemonsWhenTheWorkerIsKilled) {
   const ProcessSpec spec =
-      shell("trap '' TERM; " + daemon("daemon") + "read none < /dev/null; echo command >&9; " + kForEver);
+      shell("trap '' TERM; " + daemon() + "read none < /dev/null; echo command >&9; exec " + for_ever());
   const pid_t worker = fork_worker([&] { static_cast<void>(Process::start(spec).value().release()); });
   std::array heard{hear(), hear()};
   std::sort(heard.begin(), heard.end());
@@ -112,7 +120,7 @@ TEST_F(Guardian, KillsTheCommandAndItsDaemonsWhenTheWorkerIsKilled) {
 }
 
 TEST_F(Guardian, KillsTheCommandWhenTheWorkerIsKilledWithManyOthersRunning) {
-  const ProcessSpec spec = shell("echo ready >&9; " + std::string(kForEver));
+  const ProcessSpec spec = shell("echo ready >&9; exec " + for_ever());
   const pid_t worker = fork_worker([&] {
     for (int i = 0; i < 20; ++i) static_cast<void>(Process::start(spec).value().release());
   });
@@ -123,9 +131,8 @@ TEST_F(Guardian, KillsTheCommandWhenTheWorkerIsKilledWithManyOthersRunning) {
 }
 
 TEST_F(Guardian, KillsWhatTheCommandLeftBehindWhenItEnds) {
-  const auto process =
-      Process::start(shell(daemon("daemon") + "tail -f /dev/null & read word < " + root_ + "/go; exit 3"));
   ASSERT_EQ(::mkfifo((root_ + "/go").c_str(), 0600), 0);
+  const auto process = Process::start(shell(daemon() + for_ever() + " & read word < " + root_ + "/go; exit 3"));
   EXPECT_EQ(hear(), "daemon");
   std::ofstream(root_ + "/go") << "go\n";
   const ProcessEnd end = process.value()->wait();  // though the daemon held its standard output open
@@ -136,9 +143,9 @@ TEST_F(Guardian, KillsWhatTheCommandLeftBehindWhenItEnds) {
 
 TEST_F(Guardian, KillsDaemonsOfDaemons) {
   std::ofstream(root_ + "/chain") << "#!/bin/sh\n[ $1 = 0 ] && echo end >&9 || setsid \"$0\" $(($1 - 1)) &\n"
-                                  << kForEver << "\n";
+                                  << for_ever() << "\n";
   fs::permissions(root_ + "/chain", fs::perms::owner_all);
-  const auto process = Process::start(shell(root_ + "/chain 12 & " + kForEver)).value();
+  const auto process = Process::start(shell(root_ + "/chain 12 & exec " + for_ever())).value();
   EXPECT_EQ(hear(), "end");
   EXPECT_TRUE(still_held());
   process->kill();
@@ -154,7 +161,7 @@ TEST_F(Guardian, CatchesACommandThatKeepsStartingItselfAnew) {
 }
 
 TEST_F(Guardian, ThatIsKilledTakesItsCommandWithItAndIsMissed) {
-  const auto process = Process::start(shell("tail -f /dev/null & echo $PPID >&9; " + std::string(kForEver))).value();
+  const auto process = Process::start(shell(for_ever() + " & echo $PPID >&9; exec " + for_ever())).value();
   const std::string guardian = hear();
   ASSERT_NE(guardian, "");
   ASSERT_EQ(::kill(std::stoi(guardian), SIGKILL), 0);
@@ -162,6 +169,44 @@ TEST_F(Guardian, ThatIsKilledTakesItsCommandWithItAndIsMissed) {
   EXPECT_EQ(end.error, "the guardian process of \"sh\" (/bin/sh) was killed, and the command with it");
   EXPECT_EQ(end.exit_code, std::nullopt);
   EXPECT_TRUE(all_gone());
+}
+
+TEST_F(Guardian, ThatIsKilledTakesItsCommandWithItThoughTheWorkerDoesNothing) {
+  const pid_t worker = fork_worker(
+      [&] { static_cast<void>(Process::start(shell("echo $PPID >&9; exec " + for_ever())).value().release()); });
+  const std::string guardian = hear();
+  ASSERT_NE(guardian, "");
+  EXPECT_TRUE(still_held());
+  ASSERT_EQ(::kill(std::stoi(guardian), SIGKILL), 0);
+  EXPECT_TRUE(all_gone());
+  kill_and_reap(worker);
+}
+
+TEST_F(Guardian, ThatEndedWithoutHearingTheLastTerminateIsNotTakenForLost) {
+  const std::string go = root_ + "/go";
+  ASSERT_EQ(::mkfifo(go.c_str(), 0600), 0);
+  const auto process = Process::start(shell("trap '' TERM; echo $PPID >&9; read word < " + go + "; exit 3")).value();
+  const pid_t guardian = std::stoi(hear());
+  ASSERT_EQ(::kill(guardian, SIGSTOP), 0);
+  siginfo_t stopped{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(guardian), &stopped, WSTOPPED | WNOWAIT), 0);
+  std::ofstream(go) << "go\n";
+  EXPECT_TRUE(all_gone());
+  for (int i = 0; i < 3; ++i) process->terminate();  // it reads one at most before it sees that the command has ended
+  ASSERT_EQ(::kill(guardian, SIGCONT), 0);
+  wait_for_end_of(guardian);
+  const ProcessEnd end = process->wait();
+  EXPECT_EQ(end.error, "");
+  EXPECT_EQ(end.exit_code, 3);
+}
+
+TEST_F(Guardian, ThatEndedLongAgoLeavesTheWholeOutputToBeRead) {
+  const auto process =
+      Process::start(shell("head -c 40000 /dev/zero | tr '\\0' x; printf last; echo $PPID >&9")).value();
+  wait_for_end_of(std::stoi(hear()));
+  const ProcessEnd end = process->wait();
+  EXPECT_EQ(end.exit_code, 0);
+  EXPECT_TRUE(end.out.ends_with("xlast"));
 }
 
 TEST_F(Guardian, OutlivesTheThreadThatForkedIt) {
@@ -176,7 +221,7 @@ TEST_F(Guardian, OutlivesTheThreadThatForkedIt) {
 }
 
 TEST_F(Guardian, IsDeafToSignalsMeantForTheWorker) {
-  const auto process = Process::start(shell("echo $PPID >&9; read none < /dev/null; " + std::string(kForEver))).value();
+  const auto process = Process::start(shell("echo $PPID >&9; read none < /dev/null; exec " + for_ever())).value();
   const int guardian = std::stoi(hear());
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGUSR1}) ASSERT_EQ(::kill(guardian, signal), 0);
   process->terminate();
@@ -187,7 +232,7 @@ TEST_F(Guardian, KeepsNoLockOfTheWorker) {
   const std::string path = root_ + "/lock";
   int closed[2];
   ASSERT_EQ(::pipe2(closed, O_CLOEXEC), 0);
-  const ProcessSpec spec = shell("echo ready >&9; " + std::string(kForEver));
+  const ProcessSpec spec = shell("echo ready >&9; exec " + for_ever());
   const pid_t worker = fork_worker([&] {
     Fd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     struct flock range {};

@@ -210,15 +210,16 @@ TEST_F(CommandProcess, TerminateReachesItsGroupAndAProcessThatIsStopped) {
 TEST_F(CommandProcess, ThatIgnoresTerminateEndsByKill) {
   const std::string fifo = root_ + "/fifo";
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
-  const auto process = Process::start(shell("trap 'echo asked; echo asked > " + fifo + "' TERM; echo ready > " + fifo +
-                                            "; while :; do tail -f /dev/null & wait; done"))
+  const auto process = Process::start(shell("exec 9>" + fifo + "; trap 'echo asked; echo asked >&9' TERM; " +
+                                            "echo ready >&9; while :; do tail -f /dev/null & wait; done"))
                            .value();
-  std::string line;
-  std::ifstream(fifo) >> line;
-  EXPECT_EQ(line, "ready");
+  std::ifstream heard(fifo);
+  std::string word;
+  heard >> word;
+  EXPECT_EQ(word, "ready");
   process->terminate();
-  std::ifstream(fifo) >> line;
-  EXPECT_EQ(line, "asked");
+  heard >> word;
+  EXPECT_EQ(word, "asked");
   process->kill();
   process->kill();
   const ProcessEnd end = process->wait();

@@ -1,6 +1,6 @@
 // The end of claims, and their renewal.
 
-#include "store/memory/check.hpp"
+#include "store/check.hpp"
 #include "store/memory/memory_impl.hpp"
 
 namespace galley::store::memory {

@@ -3,7 +3,7 @@
 #include <charconv>
 #include <tuple>
 
-#include "store/memory/check.hpp"
+#include "store/check.hpp"
 #include "store/memory/memory_impl.hpp"
 
 namespace galley::store::memory {

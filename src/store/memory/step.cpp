@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "store/memory/check.hpp"
+#include "store/check.hpp"
 #include "store/memory/memory_impl.hpp"
 
 namespace galley::store::memory {

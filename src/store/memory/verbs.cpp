@@ -3,7 +3,7 @@
 #include "base/assert.hpp"
 #include "job/order.hpp"
 #include "job/validate.hpp"
-#include "store/memory/check.hpp"
+#include "store/check.hpp"
 #include "store/memory/memory_impl.hpp"
 #include "store/memory/memory_store.hpp"
 

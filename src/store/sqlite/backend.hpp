@@ -72,7 +72,6 @@ class Backend final : public Store {
   [[nodiscard]] bool is_paused(QueueKey queue);
   void check_worker(WorkerId worker);
   // finish.cpp
-  [[nodiscard]] static Result<void> check_finishes(std::span<const Finish> finishes);
   FinishAnswer finish_one(Transaction& tx, const Finish& finish);
   void keep_attempt(JobId id, int attempt, const Finish& finish, std::int64_t started_us, std::int64_t ended_us,
                     const std::string& worker);
@@ -87,6 +86,7 @@ class Backend final : public Store {
     std::vector<Due> due;                                 ///< by (due, id)
     std::vector<std::pair<std::int64_t, JobId>> lapsed;   ///< (epoch, job): oldest claim first
     std::set<WorkerId> dead;
+    std::set<WorkerId> bereft;  ///< the dead ones whose claims are among `lapsed`
     Duration next{0};
   };
   [[nodiscard]] StepPlan plan_step(Transaction& tx, std::size_t limit);

@@ -4,29 +4,12 @@
 #include "base/assert.hpp"
 #include "job/order.hpp"
 #include "job/settle.hpp"
+#include "store/check.hpp"
 #include "store/sqlite/backend.hpp"
 
 namespace galley::store::sqlite {
 
 namespace {
-
-Result<void> check(const ClaimRequest& request) {
-  const auto refuse = [](std::string_view field, std::size_t value, std::size_t most) {
-    return Error{Errc::InvalidInput,
-                 std::string(field) + ": " + std::to_string(value) + "; allowed is at most " + std::to_string(most)};
-  };
-  if (request.limit < 0 || request.limit > static_cast<int>(limits::kMaxClaimBatch)) {
-    return Error{Errc::InvalidInput, "limit: " + std::to_string(request.limit) + "; allowed is 0.." +
-                                         std::to_string(limits::kMaxClaimBatch)};
-  }
-  if (request.queues.size() > limits::kMaxClaimQueues) {
-    return refuse("queues", request.queues.size(), limits::kMaxClaimQueues);
-  }
-  const std::size_t kinds = request.kinds.size() + request.commands.programs.size();
-  if (kinds > limits::kMaxClaimKinds) return refuse("kinds", kinds, limits::kMaxClaimKinds);
-  if (request.lease <= Duration{0}) return Error{Errc::InvalidInput, "lease: must be more than 0"};
-  return {};
-}
 
 /// One lane's ready jobs, read ahead as far as the request can need them.
 struct Candidate {
@@ -39,10 +22,8 @@ struct Candidate {
 
 Result<FinishAndClaimAnswer> Backend::finish_and_claim(std::span<const Finish> finishes,
                                                        std::span<const ClaimRequest> requests) {
-  if (auto valid = check_finishes(finishes); !valid) return valid.error();
-  for (const ClaimRequest& request : requests) {
-    if (auto valid = check(request); !valid) return valid.error();
-  }
+  if (auto valid = check(finishes); !valid) return valid.error();
+  if (auto valid = check(requests); !valid) return valid.error();
   if (finishes.empty()) {  // an idle worker's look must not take the writer's lock
     auto idle = read([&](Transaction& tx) {
       FinishAndClaimAnswer answer;

@@ -1,6 +1,6 @@
 #include "job/order.hpp"
 #include "job/settle.hpp"
-#include "job/validate.hpp"
+#include "store/check.hpp"
 #include "store/sqlite/backend.hpp"
 
 namespace galley::store::sqlite {
@@ -29,23 +29,6 @@ void insert_job(Database& db, const job::NewJob& job, const Place& place, std::i
   insert.bind(policy.resumable ? std::optional(1) : std::nullopt, now_us);
   insert.bind(job.token.empty() ? std::nullopt : std::optional<std::string_view>(job.token));
   insert.run();
-}
-
-Result<void> check(std::span<const job::NewJob> jobs) {
-  if (jobs.empty() || jobs.size() > limits::kMaxEnqueueBatch) {
-    return Error{Errc::InvalidInput, "jobs: " + std::to_string(jobs.size()) + " in one enqueue; allowed is 1.." +
-                                         std::to_string(limits::kMaxEnqueueBatch)};
-  }
-  std::size_t bytes = 0;
-  for (const job::NewJob& job : jobs) {
-    if (auto valid = job::validate(job); !valid) return valid.error();
-    bytes += job.payload.size();
-  }
-  if (bytes > limits::kMaxEnqueueBytes) {
-    return Error{Errc::InvalidInput, "payloads: " + std::to_string(bytes) + " bytes in one enqueue; allowed is " +
-                                         std::to_string(limits::kMaxEnqueueBytes)};
-  }
-  return {};
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ std::optional<std::string_view> unless_empty(const std::string& text) {
 /// A person's wish to cancel wins over another try.
 job::JobEvent with_cancel(job::JobEvent event, bool cancel) {
   using enum job::JobEvent;
-  return cancel && (event == Retry || event == Pause || event == Die || event == Crash) ? Cancel : event;
+  return cancel && event != Complete && event != Discard ? Cancel : event;
 }
 
 bool worth_keeping(const Finish& finish) {
@@ -22,33 +22,6 @@ bool worth_keeping(const Finish& finish) {
 }
 
 }  // namespace
-
-Result<void> Backend::check_finishes(std::span<const Finish> finishes) {
-  const auto refuse = [](const Finish& finish, const std::string& what) {
-    return Error{Errc::InvalidInput, "finish of job " + std::to_string(finish.claim.job) + ": " + what};
-  };
-  if (finishes.size() > limits::kMaxFinishBatch) {
-    return Error{Errc::InvalidInput, "finishes: " + std::to_string(finishes.size()) + "; allowed is at most " +
-                                         std::to_string(limits::kMaxFinishBatch)};
-  }
-  for (const Finish& finish : finishes) {
-    if (finish.event == job::JobEvent::Crash || !job::next(JobState::Running, finish.event)) {
-      return refuse(finish, "event " + std::string(name(finish.event)) + " does not end an attempt");
-    }
-    if (finish.result.size() > limits::kMaxResultBytes) {
-      return refuse(finish, "result: " + std::to_string(finish.result.size()) + " bytes; allowed is at most " +
-                                std::to_string(limits::kMaxResultBytes));
-    }
-    if (finish.checkpoint && finish.checkpoint->size() > limits::kMaxCheckpointBytes) {
-      return refuse(finish, "checkpoint: " + std::to_string(finish.checkpoint->size()) + " bytes; allowed is at most " +
-                                std::to_string(limits::kMaxCheckpointBytes));
-    }
-    if (finish.delay < Duration{0} || finish.delay > limits::kMaxDelay) {
-      return refuse(finish, "delay: " + std::to_string(finish.delay.count()) + " us; allowed is 0 to ten years");
-    }
-  }
-  return {};
-}
 
 std::string Backend::worker_name(WorkerId worker) {
   Query row(db_, Sql::FindWorker);
@@ -67,7 +40,7 @@ FinishAnswer Backend::finish_one(Transaction& tx, const Finish& finish) {
     taken.bind(id, finish.claim.epoch);
     if (!taken.row()) {
       const auto row = read_row(db_, id);
-      return row && row->epoch == finish.claim.epoch ? FinishAnswer::AlreadyFinished : FinishAnswer::LeaseLost;
+      return row && row->epoch != 0 && row->epoch == finish.claim.epoch ? FinishAnswer::AlreadyFinished : FinishAnswer::LeaseLost;
     }
     lane = taken.integer(0);
     worker = taken.integer(1);
@@ -80,15 +53,16 @@ FinishAnswer Backend::finish_one(Transaction& tx, const Finish& finish) {
   if (!row) throw SqlError(SQLITE_CORRUPT, "running job " + std::to_string(id) + " is missing");
 
   const job::JobEvent event = with_cancel(finish.event, cancel);
+  const bool released = finish.event == job::JobEvent::Release;
   JobMove move;
   move.state = *job::next(JobState::Running, event);
   move.epoch = finish.claim.epoch;
-  move.counters = event == job::JobEvent::Release ? row->counters : finish.counters;
-  move.started_us = event == job::JobEvent::Release ? row->started_us : std::optional(started_us);
-  move.set_error = event == job::JobEvent::Complete || !finish.report.error.empty();
+  move.counters = released ? row->counters : finish.counters;
+  move.started_us = released ? row->started_us : std::optional(started_us);
+  move.set_error = event == job::JobEvent::Complete || (!released && !finish.report.error.empty());
   if (event != job::JobEvent::Complete && move.set_error) move.error = finish.report.error;
   const std::int64_t now = tx.wall_us();
-  if (event == job::JobEvent::Release) {
+  if (released && move.state == JobState::Ready) {
     move.position = row->place.position;  // it keeps its place
   } else if (move.state == JobState::Ready) {
     move.position = job::rank(tx.next_tick(), row->priority);
@@ -105,7 +79,7 @@ FinishAnswer Backend::finish_one(Transaction& tx, const Finish& finish) {
     Query(db_, Sql::PutExtra).bind(id, "result").bind_blob(finish.result).run();
     move.extras |= kHasExtras;
   }
-  if (event != job::JobEvent::Release && worth_keeping(finish)) {
+  if (!released && worth_keeping(finish)) {
     keep_attempt(id, move.counters.attempts, finish, started_us, now, worker_name(worker));
     move.extras |= kHasAttempts;
   }

@@ -5,6 +5,7 @@
 #include <limits>
 #include <sstream>
 
+#include "store/check.hpp"
 #include "store/sqlite/backend.hpp"
 
 namespace galley::store::sqlite {
@@ -167,9 +168,7 @@ class Lister {
 }  // namespace
 
 Result<Page> Backend::list(const Filter& filter, const std::string& cursor, std::size_t limit) {
-  if (limit == 0 || limit > limits::kMaxPage) {
-    return Error{Errc::InvalidInput, "limit: " + std::to_string(limit) + "; allowed is 1.." + std::to_string(limits::kMaxPage)};
-  }
+  if (auto valid = check_limit(limit, limits::kMaxPage); !valid) return valid.error();
   const auto from = cursor_from(cursor);
   if (!from) return Error{Errc::InvalidInput, "cursor: \"" + cursor + "\" is not one that a page gave"};
   return read([&](Transaction&) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "job/settle.hpp"
+#include "store/check.hpp"
 #include "store/sqlite/backend.hpp"
 
 namespace galley::store::sqlite {
@@ -128,6 +129,7 @@ Result<std::vector<job::AttemptRecord>> Backend::attempts(JobId id) {
       silent.ended_at = time_of(row->place.position);
       silent.report.run_time = silent.ended_at - silent.started_at;
       attempts.push_back(std::move(silent));
+      if (attempts.size() > limits::kMaxKeptAttempts) attempts.erase(attempts.begin());
     }
     return attempts;
   });
@@ -137,10 +139,7 @@ Result<std::vector<job::AttemptRecord>> Backend::attempts(JobId id) {
 }
 
 Result<std::vector<std::optional<JobState>>> Backend::states(std::span<const JobId> ids) {
-  if (ids.size() > limits::kMaxPage) {
-    return Error{Errc::InvalidInput, "ids: " + std::to_string(ids.size()) + " in one call; allowed is at most " +
-                                         std::to_string(limits::kMaxPage)};
-  }
+  if (auto valid = check(ids); !valid) return valid.error();
   return read([&](Transaction&) {
     std::vector<std::optional<JobState>> states;
     states.reserve(ids.size());

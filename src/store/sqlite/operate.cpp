@@ -1,20 +1,9 @@
 #include "job/order.hpp"
 #include "job/validate.hpp"
+#include "store/check.hpp"
 #include "store/sqlite/backend.hpp"
 
 namespace galley::store::sqlite {
-
-namespace {
-
-Result<void> check(std::size_t ids) {
-  if (ids > limits::kMaxPage) {
-    return Error{Errc::InvalidInput,
-                 "ids: " + std::to_string(ids) + " in one call; allowed is at most " + std::to_string(limits::kMaxPage)};
-  }
-  return {};
-}
-
-}  // namespace
 
 Result<WorkerId> Backend::join(const std::string& name, const std::string& pools) {
   WorkerId joined = 0;
@@ -44,7 +33,7 @@ Result<void> Backend::leave(WorkerId worker) {
 
 template <class One>
 Result<std::vector<Operated>> Backend::operate(std::span<const JobId> ids, One one) {
-  if (auto valid = check(ids.size()); !valid) return valid.error();
+  if (auto valid = check(ids); !valid) return valid.error();
   return write(Sync::Yes, Rings::Yes, [&](Transaction& tx) {
     std::vector<Operated> answer;
     answer.reserve(ids.size());

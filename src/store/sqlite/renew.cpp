@@ -1,33 +1,10 @@
+#include "store/check.hpp"
 #include "store/sqlite/backend.hpp"
 
 namespace galley::store::sqlite {
 
-namespace {
-
-Result<void> check(std::span<const Renewal> renewals) {
-  if (renewals.size() > limits::kMaxFinishBatch) {
-    return Error{Errc::InvalidInput, "renewals: " + std::to_string(renewals.size()) + "; allowed is at most " +
-                                         std::to_string(limits::kMaxFinishBatch)};
-  }
-  for (const Renewal& renewal : renewals) {
-    const auto refuse = [&](std::string_view field, std::size_t size, std::size_t most) {
-      return Error{Errc::InvalidInput, "renewal of job " + std::to_string(renewal.claim.job) + ": " + std::string(field) +
-                                           ": " + std::to_string(size) + " bytes; allowed is at most " +
-                                           std::to_string(most)};
-    };
-    if (renewal.progress && renewal.progress->size() > limits::kMaxProgressBytes) {
-      return refuse("progress", renewal.progress->size(), limits::kMaxProgressBytes);
-    }
-    if (renewal.checkpoint && renewal.checkpoint->size() > limits::kMaxCheckpointBytes) {
-      return refuse("checkpoint", renewal.checkpoint->size(), limits::kMaxCheckpointBytes);
-    }
-  }
-  return {};
-}
-
-}  // namespace
-
 Result<std::vector<Renewed>> Backend::renew(std::span<const Renewal> renewals, Duration lease) {
+  if (auto valid = check_lease(lease); !valid) return valid.error();
   if (auto valid = check(renewals); !valid) return valid.error();
   if (renewals.empty()) return std::vector<Renewed>{};
   return write(Sync::No, Rings::No, [&](Transaction& tx) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "job/order.hpp"
+#include "store/check.hpp"
 #include "store/sqlite/backend.hpp"
 
 namespace galley::store::sqlite {
@@ -69,9 +70,7 @@ std::vector<Prunable> prunable(Database& db, const Directory& directory, std::in
 }  // namespace
 
 Result<StepAnswer> Backend::step(std::size_t limit) {
-  if (limit == 0 || limit > limits::kMaxStep) {
-    return Error{Errc::InvalidInput, "limit: " + std::to_string(limit) + "; allowed is 1.." + std::to_string(limits::kMaxStep)};
-  }
+  if (auto valid = check_limit(limit, limits::kMaxStep); !valid) return valid.error();
   auto idle = read([&](Transaction& tx) {
     const StepPlan plan = plan_step(tx, 1);
     return std::pair(plan.due.empty() && plan.lapsed.empty() && plan.dead.empty() &&
@@ -90,7 +89,7 @@ Result<StepAnswer> Backend::step(std::size_t limit) {
     for (const Due& due : plan.due) promote_one(tx, due.queue, due.due_us, due.id);
     answer.promoted = static_cast<int>(plan.due.size());
     for (const auto& [epoch, id] : plan.lapsed) recover_one(tx, id, epoch, answer);
-    answer.dead_workers.assign(plan.dead.begin(), plan.dead.end());
+    answer.dead_workers.assign(plan.bereft.begin(), plan.bereft.end());
     if (plan.lapsed.size() < limit) {
       for (const WorkerId worker : plan.dead) Query(db_, Sql::DeleteWorker).bind(worker).run();
     }
@@ -137,6 +136,11 @@ Backend::StepPlan Backend::plan_step(Transaction& tx, std::size_t limit) {
   }
   std::sort(plan.lapsed.begin(), plan.lapsed.end());
   plan.lapsed.resize(std::min(plan.lapsed.size(), limit));
+  for (const auto& [epoch, id] : plan.lapsed) {
+    Query row(db_, Sql::FindRunning);
+    row.bind(id);
+    if (row.row() && plan.dead.contains(row.integer(1))) plan.bereft.insert(row.integer(1));
+  }
   return plan;
 }
 
@@ -162,7 +166,7 @@ void Backend::recover_one(Transaction& tx, JobId id, std::int64_t epoch, StepAns
   const job::JobEvent event = cancel ? Cancel : quarantine ? Die : Crash;
   move.state = *job::next(JobState::Running, event);
   move.position = event == Crash ? job::rank(tx.next_tick(), row->priority) : tx.wall_us();
-  move.epoch = epoch;
+  move.epoch = row->epoch;  // not this one: a late finish of it is told that the lease is lost
   move.started_us = started_us;
   move.extras = kHasAttempts;
   if (event == Die) {

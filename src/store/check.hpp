@@ -7,7 +7,7 @@
 
 #include "store/store.hpp"
 
-namespace galley::store::memory {
+namespace galley::store {
 
 /// 1..kMaxEnqueueBatch valid jobs with at most kMaxEnqueueBytes of payload in all.
 [[nodiscard]] Result<void> check(std::span<const job::NewJob> jobs);
@@ -24,4 +24,4 @@ namespace galley::store::memory {
 /// A page's or a step's bound: 1..max.
 [[nodiscard]] Result<void> check_limit(std::size_t limit, std::size_t max);
 
-}  // namespace galley::store::memory
+}  // namespace galley::store

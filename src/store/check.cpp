@@ -1,11 +1,11 @@
-#include "store/memory/check.hpp"
+#include "store/check.hpp"
 
 #include <string>
 #include <string_view>
 
 #include "job/validate.hpp"
 
-namespace galley::store::memory {
+namespace galley::store {
 
 namespace {
 
@@ -120,4 +120,4 @@ Result<void> check_limit(std::size_t limit, std::size_t max) {
   return at_most("limit", limit, max);
 }
 
-}  // namespace galley::store::memory
+}  // namespace galley::store
