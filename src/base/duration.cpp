@@ -17,7 +17,7 @@ namespace {
 constexpr std::string_view kDurationForm =
     R"(a duration such as "90s", "1h30m", "1.5h" or "250ms" (units d, h, m, s, ms, us), at most ten years)";
 constexpr std::string_view kTimeForm =
-    R"(a time of the years 1970 to 9999 such as "2026-12-31T23:59:00Z", "2026-12-31T23:59:00.5+02:00" or "@1767225600")";
+    R"(a time from 1970 to 9999 such as "2026-12-31T23:59:00Z", "2026-12-31T23:59:00.5+02:00" or "@1767225600")";
 
 struct Unit {
   std::string_view name;

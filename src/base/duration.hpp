@@ -24,7 +24,7 @@ inline constexpr Time kMaxTime = Time(std::chrono::sys_days(std::chrono::year(10
 /// Errors: InvalidInput naming `field`, the text and the forms.
 [[nodiscard]] Result<Time> parse_time(std::string_view field, std::string_view text);
 
-/// RFC 3339 in UTC with milliseconds: "2026-12-31T23:59:00.123Z". Outside the years 0 to 9999: the nearest it can write.
+/// RFC 3339 in UTC with milliseconds: "2026-12-31T23:59:00.123Z". Outside the years 0 to 9999: the nearest of them.
 [[nodiscard]] std::string format_time(Time time);
 
 }  // namespace galley::base

@@ -7,7 +7,7 @@ namespace galley {
 
 namespace {
 constexpr std::array<std::string_view, 13> kNames{
-    "invalid_input", "not_found", "wrong_state", "lease_lost", "queue_full", "unavailable", "not_a_store",
+    "invalid_input", "not_found", "wrong_state", "lease_lost", "queue_full",  "unavailable", "not_a_store",
     "newer_schema",  "read_only", "disk_full",   "io",         "not_allowed", "conflict"};
 static_assert(kNames.size() == static_cast<std::size_t>(Errc::Conflict) + 1);
 }  // namespace

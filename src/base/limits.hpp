@@ -17,6 +17,7 @@ inline constexpr std::size_t kMaxLogBytes = 16 << 10;        // tail of an attem
 inline constexpr std::size_t kMaxOutputBytes = 16 << 10;     // tail of stdout, and of stderr, of a command
 inline constexpr std::size_t kMaxArguments = 4'096;          // of a command; what is more belongs into its input
 inline constexpr std::size_t kMaxVariables = 1'024;          // of its environment
+inline constexpr std::size_t kMaxProgramBytes = 4'096;       // of a command's argv[0]: PATH_MAX
 inline constexpr std::size_t kMaxNameBytes = 128;            // queue, kind, pool
 inline constexpr std::size_t kMaxKeyBytes = 200;
 inline constexpr std::size_t kMaxTokenBytes = 64;

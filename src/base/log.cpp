@@ -4,6 +4,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <array>
+#include <cmath>
 #include <cstdio>
 
 #include "base/clock.hpp"
@@ -17,43 +18,43 @@ namespace {
 constexpr std::array<std::string_view, 5> kLevels{"debug", "info", "warn", "error", "off"};
 constexpr std::array<std::string_view, 5> kTextLevels{"DEBUG", "INFO", "WARN", "ERROR", "OFF"};
 
-std::string number_text(double value) {
+std::string number_text(double value, bool json) {
+  if (json && !std::isfinite(value)) return "null";  // JSON has no other word for them
   std::array<char, 32> buffer{};
   return {buffer.data(), static_cast<std::size_t>(std::snprintf(buffer.data(), buffer.size(), "%.6g", value))};
 }
 
 bool is_plain(std::string_view text) {
-  if (text.empty()) return false;
-  for (const char c : text) {
-    if (c <= ' ' || c == '"' || c == '\\' || c == '=' || c == 0x7f) return false;
-  }
-  return is_utf8(text);
+  return !text.empty() && is_printable(text) && text.find_first_of(" \"\\=") == std::string_view::npos;
 }
 
 /// Quoted for a line of text; also good JSON, because quotes, backslashes and control characters are escaped alike.
+/// No value can begin a new line or drive a terminal.
 std::string in_quotes(std::string_view text) {
   std::string out = "\"";
-  for (const char c : to_utf8(text)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
+  const std::string valid = to_utf8(text);
+  for (std::string_view rest = valid; !rest.empty();) {
+    const std::string_view character = rest.substr(0, utf8_length(rest));
+    if (character == "\"" || character == "\\") {
       out += '\\';
-      out += c;
-    } else if (c == '\n') {
+      out += character;
+    } else if (character == "\n") {
       out += "\\n";
-    } else if (byte < 0x20 || byte == 0x7f) {
+    } else if (is_printable(character)) {
+      out += character;
+    } else {  // a control character: its last byte is its code point, also of U+0080..U+009F
       std::array<char, 8> escape{};
-      std::snprintf(escape.data(), escape.size(), "\\u%04x", byte);
+      std::snprintf(escape.data(), escape.size(), "\\u%04x", static_cast<unsigned char>(character.back()));
       out += escape.data();
-    } else {
-      out += c;
     }
+    rest.remove_prefix(character.size());
   }
   return out + '"';
 }
 
 std::string value_text(const Field& field, bool json) {
   if (const auto* integer = std::get_if<std::int64_t>(&field.value)) return std::to_string(*integer);
-  if (const auto* real = std::get_if<double>(&field.value)) return number_text(*real);
+  if (const auto* real = std::get_if<double>(&field.value)) return number_text(*real, json);
   const std::string_view text = std::get<std::string_view>(field.value);
   return json || !is_plain(text) ? in_quotes(text) : std::string(text);
 }
@@ -107,22 +108,26 @@ Logger::Logger(LogLevel level, LogFormat format) : sink_(std::make_shared<Sink>(
 
 Logger Logger::silent() { return {LogLevel::Off, LogFormat::Text}; }
 
-bool Logger::enabled(LogLevel level) const noexcept { return level >= sink_->level && sink_->logger != nullptr; }
+bool Logger::enabled(LogLevel level) const noexcept { return level >= sink_->level && level < LogLevel::Off; }
 
 void Logger::log(LogLevel level, std::string_view event, std::initializer_list<Field> fields) const {
   if (!enabled(level)) return;
-  sink_->logger->info(sink_->format == LogFormat::Json ? json_line(level, event, fields) : text_line(level, event, fields));
+  const bool json = sink_->format == LogFormat::Json;
+  const std::string line = json ? json_line(level, event, fields) : text_line(level, event, fields);
+  sink_->logger->info(line);  // no format string: braces in a line stay as they are
 }
 
 namespace {
 template <std::size_t N>
-Result<std::size_t> choice(std::string_view field, std::string_view value, const std::array<std::string_view, N>& choices) {
+Result<std::size_t> choice(std::string_view field, std::string_view value,
+                           const std::array<std::string_view, N>& choices) {
   std::string allowed;
   for (std::size_t i = 0; i < N; ++i) {
     if (choices[i] == value) return i;
     allowed += (i > 0 ? ", " : "") + std::string(choices[i]);
   }
-  return Error{Errc::InvalidInput, std::string(field) + ": " + quoted(value) + " is not allowed; allowed is " + allowed};
+  return Error{Errc::InvalidInput,
+               std::string(field) + ": " + quoted(value) + " is not allowed; allowed is " + allowed};
 }
 }  // namespace
 

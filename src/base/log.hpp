@@ -34,10 +34,18 @@ class Logger {
   [[nodiscard]] bool enabled(LogLevel level) const noexcept;
   void log(LogLevel level, std::string_view event, std::initializer_list<Field> fields = {}) const;
 
-  void debug(std::string_view event, std::initializer_list<Field> fields = {}) const { log(LogLevel::Debug, event, fields); }
-  void info(std::string_view event, std::initializer_list<Field> fields = {}) const { log(LogLevel::Info, event, fields); }
-  void warn(std::string_view event, std::initializer_list<Field> fields = {}) const { log(LogLevel::Warn, event, fields); }
-  void error(std::string_view event, std::initializer_list<Field> fields = {}) const { log(LogLevel::Error, event, fields); }
+  void debug(std::string_view event, std::initializer_list<Field> fields = {}) const {
+    log(LogLevel::Debug, event, fields);
+  }
+  void info(std::string_view event, std::initializer_list<Field> fields = {}) const {
+    log(LogLevel::Info, event, fields);
+  }
+  void warn(std::string_view event, std::initializer_list<Field> fields = {}) const {
+    log(LogLevel::Warn, event, fields);
+  }
+  void error(std::string_view event, std::initializer_list<Field> fields = {}) const {
+    log(LogLevel::Error, event, fields);
+  }
 
  private:
   struct Sink;

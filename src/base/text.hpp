@@ -22,7 +22,8 @@ namespace galley::base {
 /// The last `max` bytes at most, beginning with a whole character.
 [[nodiscard]] std::string_view tail_of(std::string_view text, std::size_t max) noexcept;
 
-/// Adds `more` and keeps the last `max` bytes at most, as tail_of. Moves up to `max` bytes each time.
+/// Adds `more` to a tail that keeps the last `max` bytes at most. Amortised linear: a tail grows to twice `max` before
+/// its front is dropped; take tail_of(tail, max) when it is read.
 void append_tail(std::string& tail, std::string_view more, std::size_t max);
 
 /// For messages: in double quotes; control characters, quotes, backslashes and stray bytes are escaped; what is longer

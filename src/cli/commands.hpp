@@ -10,6 +10,7 @@ void add_work(CLI::App& app, Context& context);
 void add_jobs(CLI::App& app, Context& context);
 void add_queues(CLI::App& app, Context& context);
 void add_stats(CLI::App& app, Context& context);
+void add_demo(CLI::App& app, Context& context);
 
 struct FilterFlags;
 /// jobs retry|cancel|delete, below `jobs`. `filter` is shared with it, so that its options may stand before or behind
@@ -17,6 +18,6 @@ struct FilterFlags;
 void add_operations(CLI::App& jobs, Context& context, FilterFlags& filter);
 
 /// In the order in which --help names them.
-inline constexpr void (*kCommands[])(CLI::App&, Context&) = {add_enqueue, add_work, add_jobs, add_queues, add_stats};
+inline constexpr void (*kCommands[])(CLI::App&, Context&) = {add_enqueue, add_work, add_jobs, add_queues, add_stats, add_demo};
 
 }  // namespace galley::cli

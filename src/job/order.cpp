@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <numeric>
+#include <optional>
 
+#include "base/text.hpp"
 #include "job/validate.hpp"
 
 namespace galley::job {
@@ -13,8 +15,8 @@ namespace {
 constexpr int kMaxWeight = 1000;
 
 Error bad(std::string_view field, std::string_view value, std::string_view allowed) {
-  return {Errc::InvalidInput, std::string(field) + ": \"" + std::string(value.substr(0, 100)) + "\" is not allowed; allowed is " +
-                                  std::string(allowed)};
+  return {Errc::InvalidInput,
+          std::string(field) + ": " + base::quoted(value) + " is not allowed; allowed is " + std::string(allowed)};
 }
 
 std::optional<int> number(std::string_view text, int least, int most) {
@@ -43,8 +45,8 @@ Result<std::vector<PoolQueue>> queues_from(std::string_view all) {
     const auto comma = rest.find(',');
     auto queue = queue_from(rest.substr(0, comma));
     if (!queue) return queue.error();
-    const bool twice = std::any_of(queues.begin(), queues.end(), [&](const PoolQueue& q) { return q.name == queue->name; });
-    if (twice) return bad("pool's queues", all, "each queue once");
+    const auto same = [&](const PoolQueue& other) { return other.name == queue->name; };
+    if (std::any_of(queues.begin(), queues.end(), same)) return bad("pool's queues", all, "each queue once");
     queues.push_back(std::move(*queue));
     if (queues.size() > limits::kMaxClaimQueues) {
       return bad("pool's queues", all, "at most " + std::to_string(limits::kMaxClaimQueues) + " queues");
@@ -95,7 +97,8 @@ const std::vector<std::string>& QueueOrder::next() {
   }
   std::vector<std::size_t> by_credit(queues_.size());
   std::iota(by_credit.begin(), by_credit.end(), std::size_t{0});
-  std::stable_sort(by_credit.begin(), by_credit.end(), [this](std::size_t a, std::size_t b) { return credit_[a] > credit_[b]; });
+  std::stable_sort(by_credit.begin(), by_credit.end(),
+                   [this](std::size_t a, std::size_t b) { return credit_[a] > credit_[b]; });
   credit_[by_credit.front()] -= sum;
   for (std::size_t i = 0; i < by_credit.size(); ++i) order_[i] = queues_[by_credit[i]].name;
   return order_;

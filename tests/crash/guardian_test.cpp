@@ -185,13 +185,15 @@ TEST_F(Guardian, ThatIsKilledTakesItsCommandWithItThoughTheWorkerDoesNothing) {
 TEST_F(Guardian, ThatEndedWithoutHearingTheLastTerminateIsNotTakenForLost) {
   const std::string go = root_ + "/go";
   ASSERT_EQ(::mkfifo(go.c_str(), 0600), 0);
-  const auto process = Process::start(shell("trap '' TERM; echo $PPID >&9; read word < " + go + "; exit 3")).value();
+  const auto process =
+      Process::start(shell("trap '' TERM; echo $PPID >&9; echo $$ >&9; read word < " + go + "; exit 3")).value();
   const pid_t guardian = std::stoi(hear());
+  const pid_t command = std::stoi(hear());
   ASSERT_EQ(::kill(guardian, SIGSTOP), 0);
   siginfo_t stopped{};
   ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(guardian), &stopped, WSTOPPED | WNOWAIT), 0);
   std::ofstream(go) << "go\n";
-  EXPECT_TRUE(all_gone());
+  wait_for_end_of(command);
   for (int i = 0; i < 3; ++i) process->terminate();  // it reads one at most before it sees that the command has ended
   ASSERT_EQ(::kill(guardian, SIGCONT), 0);
   wait_for_end_of(guardian);

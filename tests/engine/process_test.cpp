@@ -202,7 +202,13 @@ TEST_F(CommandProcess, EndsByTerminate) {
 }
 
 TEST_F(CommandProcess, TerminateReachesItsGroupAndAProcessThatIsStopped) {
-  const auto process = Process::start(shell("tail -f /dev/null & kill -STOP $$; wait")).value();
+  const std::string fifo = root_ + "/fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  const std::string watch = "until grep -q State:.T /proc/$PPID/status; do :; done; echo stopped > " + fifo;
+  const auto process = Process::start(shell("sh -c '" + watch + "' & kill -STOP $$; wait")).value();
+  std::string word;
+  std::ifstream(fifo) >> word;
+  EXPECT_EQ(word, "stopped");
   process->terminate();
   EXPECT_EQ(process->wait().signal, SIGTERM);
 }

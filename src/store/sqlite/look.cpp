@@ -127,7 +127,7 @@ Result<std::vector<job::AttemptRecord>> Backend::attempts(JobId id) {
       silent.outcome = "completed";
       silent.started_at = time_of(row->started_us.value_or(row->place.position));
       silent.ended_at = time_of(row->place.position);
-      silent.report.run_time = silent.ended_at - silent.started_at;
+      silent.report.run_time = std::max(Duration{0}, silent.ended_at - silent.started_at);
       attempts.push_back(std::move(silent));
       if (attempts.size() > limits::kMaxKeptAttempts) attempts.erase(attempts.begin());
     }

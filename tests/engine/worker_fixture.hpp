@@ -1,0 +1,58 @@
+#pragma once
+// A memory store, a queue on it, and shorthands for worker tests.
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "base/clock.hpp"
+#include "engine/event.hpp"
+#include "engine/forwarding_store.hpp"
+#include "engine/worker.hpp"
+#include "galley/queue.hpp"
+#include "galley/worker.hpp"
+#include "store/memory/memory_store.hpp"
+
+namespace galley::engine {
+
+using namespace std::chrono_literals;
+
+inline WorkerOptions drain() {
+  WorkerOptions options;
+  options.drain = true;
+  return options;
+}
+
+/// Errors are followed by the next try at once.
+inline JobOptions at_once() {
+  JobOptions options;
+  options.backoff.kind = Backoff::Kind::Fixed;
+  options.backoff.base = 0s;
+  return options;
+}
+
+class WorkerTest : public testing::Test {
+ protected:
+  JobId enqueue(const std::string& kind, const JobOptions& options = {}, const std::string& queue = "q",
+                std::string payload = "") {
+    const auto id = Queue(store, queue).enqueue_bytes(kind, std::move(payload), options);
+    EXPECT_TRUE(id.has_value()) << id.error().message;
+    return id.value_or(0);
+  }
+  job::JobRecord find(JobId id) { return store->find(id).value(); }
+  std::vector<job::AttemptRecord> attempts(JobId id) { return store->attempts(id).value(); }
+
+  base::SystemClock clock;
+  StorePtr store = store::open_memory(clock);
+};
+
+/// Blocks a handler until it is asked to stop.
+inline void wait_for_stop(const Attempt& attempt) {
+  Event stopped;
+  const std::stop_callback callback(attempt.stop_token(), [&stopped] { stopped.set(); });
+  EXPECT_TRUE(stopped.wait());
+}
+
+}  // namespace galley::engine
