@@ -16,7 +16,8 @@ import subprocess
 import sys
 from collections import namedtuple
 
-import lint_includes
+sys.dont_write_bytecode = True
+import lint_includes  # noqa: E402, beside this file
 
 CPP = ('.hpp', '.cpp')
 TEXT = CPP + ('.py', '.sh', '.md', '.txt', '.json', '.cmake', '.sql', '.toml', '.yml', '.html', '.css', '.js')
@@ -41,32 +42,39 @@ def but(*exceptions):
 
 # Looked for in code, that is, without comments and what stands in quotes.
 BANS = [
-    Ban('clock', r'::now\s*\(|\bclock_gettime\b|\bstd::time\s*\(|(?<!:)\btime\s*\(\s*(nullptr|NULL|0)\s*\)|\bgettimeofday\b',
+    Ban('clock', r'::now\s*\(|\bclock_gettime\b|\bgettimeofday\b'
+        r'|\bstd::time\s*\(|(?<!:)\btime\s*\(\s*(nullptr|NULL|0)\s*\)',
         but('src/base/clock.cpp'), 'reading the system clock', 'a base::Clock& that is passed in'),
-    Ban('sleep', r'\b(sleep_for|sleep_until|usleep|nanosleep|clock_nanosleep)\b|(?<![\w.:>])sleep\s*\(',
-        is_code, 'a sleep', 'an event (a Bell, a condition variable, a timer; in a test, what the test waits for)'),
-    Ban('detached', r'\bdetached\b|\bdetach\s*\(', is_code, 'detached work', 'a thread or group that is owned and awaited'),
-    Ban('skip', r'\bGTEST_SKIP\b|\bDISABLED_\w', lambda path: path.startswith('tests/contract/'), 'a skipped test',
-        'a contract that every backend keeps'),
+    Ban('sleep', r'\b(sleep_for|sleep_until|usleep|nanosleep|clock_nanosleep)\b|(?<![\w.>])sleep\s*\(', is_code,
+        'a sleep', 'an event (a Bell, a condition variable, a timer; in a test, what it waits for)'),
+    Ban('detached', r'\bdetached\b|(\.|->)detach\s*\(', is_code, 'detached work',
+        'a thread or group that is owned and awaited'),
+    Ban('skip', r'\bGTEST_SKIP\b|\bDISABLED_\w+', lambda path: path.startswith('tests/contract/'), 'a skipped test',
+        'a behaviour that every backend has'),
     Ban('random', r'\brandom_device\b|(?<![\w.>])s?rand\s*\(|\b[dl]rand48\b', but('src/base/random.cpp'),
         'a private source of randomness', 'base/random.hpp, or a seed that is printed'),
-    Ban('new', r'(?<!operator )\bnew\b(?=\s*[A-Za-z_:(])|(?<!operator )(?<!=)(?<!= )\bdelete\b', is_code, 'new or delete',
+    # A unique_ptr that takes a `new` at once is how a private constructor is called.
+    Ban('new', r'unique_ptr<[^;{}]*\(\s*new\b|(?<!operator )\bnew\b(?=\s*[A-Za-z_:(])'
+        r'|(?<!operator )(?<!=)(?<!= )\bdelete\b', is_code, 'new or delete',
         'std::make_unique, a container or a value'),
-    Ban('using_namespace', r'\busing\s+namespace\b', lambda path: is_code(path) and path.endswith('.hpp'),
-        'using namespace in a header', 'the qualified name'),
+    Ban('using_namespace', r'\busing\s+namespace\b',
+        lambda path: path.endswith('.hpp') and path.startswith(('include/', 'src/')), 'using namespace in a header',
+        'the qualified name'),
 ]
+NEVER_ALLOWED = {'skip', 'todo', 'words'}
 
 # Looked for in all text, comments too.
 WORDS = [
-    Ban('todo', r'\b(TODO|FIXME|XXX)\b', None, 'a note to do it later', 'the finished work, or an entry in the tracker'),
+    Ban('todo', r'\b(TODO|FIXME|XXX)\b', None, 'a note to do it later',
+        'the finished work, or an entry in the tracker'),
     Ban('words', r'\b[Ii]ssues?\s+#?\d+', None, "a tracker's number", 'the reason itself'),
     Ban('words', r'(?<![\w.~/-])/work/', None, 'a path of one machine', 'a path inside the repository'),
     Ban('words', r'\b(registry\.npmjs\.org|deb\.debian\.org|pypi\.org|proxy\.golang\.org|crates\.io)\b', None,
         "a registry's host", 'the package name'),
 ]
 
-QUOTED = re.compile(
-    r'//[^\n]*|/\*.*?\*/|R"([^()\\\s]{0,16})\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|(?<![0-9a-fA-F])\'(?:\\.|[^\'\\\n])+\'', re.S)
+QUOTED = re.compile(r'//[^\n]*|/\*.*?\*/|R"([^()\\\s]{0,16})\(.*?\)\1"|"(?:\\.|[^"\\\n])*"'
+                    r'|(?<![0-9a-fA-F])\'(?:\\.|[^\'\\\n])+\'', re.S)
 ALLOW = re.compile(r'//\s*lint:\s*allow\((\w*)\)(\s+because\s+\S.*)?')
 
 
@@ -84,7 +92,11 @@ def banned(text, bans, path):
         if ban.where and not ban.where(path):
             continue
         for match in re.finditer(ban.pattern, text):
-            message = f'{ban.what} ({match.group().strip()}) is banned here, use {ban.instead} instead'
+            if match.group().startswith('unique_ptr'):
+                continue
+            message = f'{ban.what} ({match.group().rstrip(" (")}) is banned here, use {ban.instead} instead'
+            if ban.rule not in NEVER_ALLOWED:
+                message += f', or say why: // lint: allow({ban.rule}) because ...'
             yield Finding(line_of(text, match.start()), ban.rule, message, True)
 
 
@@ -105,7 +117,8 @@ def statement_around(code, at):
     end, depth = at, 0
     while end < len(code):
         char = code[end]
-        if depth <= 0 and (char == ';' or char == '}' or (char == '{' and code[at:end].rstrip().endswith(')') and depth < 0)):
+        opens_a_block = char == '{' and depth < 0 and code[at:end].rstrip().endswith(')')
+        if depth <= 0 and (char in ';}' or opens_a_block):
             break
         depth += (char in '([{') - (char in ')]}')
         end += 1
@@ -113,9 +126,11 @@ def statement_around(code, at):
 
 
 TEMPORARIES = [
-    (re.compile(r'(?<![\w)\]\s])\s*\[\s*[&=\w*][^\]\[]*\]\s*(\([^)]*\)\s*)?(mutable\s*|noexcept\s*)*(->\s*[\w:<>]+\s*)?\{'),
+    (re.compile(r'\[\s*[&=\w*](?:[^\[\]]|\[[^\]]*\])*\]\s*(\([^)]*\)\s*)?((mutable|noexcept)\s*)*'
+                r'(->\s*[\w:<>]+\s*)?\{'),
      'a capturing lambda inside co_await'),
-    (re.compile(r'\b(?!return\b|else\b|do\b|try\b)[A-Za-z_]\w*(<[^;{}]*>)?\s*\{|[(,=]\s*\{'), 'a braced temporary inside co_await'),
+    (re.compile(r'\b(?!return\b|else\b|do\b|try\b)[A-Za-z_]\w*(<[^;{}]*>)?\s*\{|[(,]\s*\{'),
+     'a braced temporary inside co_await'),
 ]
 
 
@@ -127,40 +142,42 @@ def co_await_temporaries(code):
         for pattern, what in TEMPORARIES:
             found = pattern.search(statement)
             if found:
-                yield Finding(line_of(code, start + found.start() + len(found.group()) - len(found.group().lstrip())),
-                              'co_await', f'{what} is banned here, use a variable named on the line above instead', True)
+                yield Finding(line_of(code, start + found.start()), 'co_await',
+                              f'{what} is banned here, use a variable named on the line above instead', True)
                 break
 
 
 def sizes(path, lines):
-    table = bool(lines) and '// lint: table' in lines[0]
-    if len(lines) > ASK_LINES and not table:
-        over = len(lines) > MAX_LINES
-        yield Finding(len(lines), 'size', f'a file of {len(lines)} lines is ' + (
-            f'banned here, use several of at most {ASK_LINES} instead' if over else
-            'long: does it hold more than one idea?'), over)
+    if lines and '// lint: table' in lines[0]:
+        return
+    if len(lines) > MAX_LINES:
+        yield Finding(len(lines), 'size',
+                      f'a file of {len(lines)} lines is banned here, use several of at most {ASK_LINES} instead', True)
+    elif len(lines) > ASK_LINES:
+        yield Finding(len(lines), 'size', f'a file of {len(lines)} lines is long: is it one idea?', False)
     for number, line in enumerate(lines, 1):
         if len(line) > MAX_COLUMNS:
-            yield Finding(number, 'columns', f'a line of {len(line)} columns is banned here, use {MAX_COLUMNS} instead', True)
+            yield Finding(number, 'columns', f'a line of {len(line)} columns is banned here, use {MAX_COLUMNS} instead',
+                          True)
 
 
 def long_functions(lines):
-    """In laid-out code a function at namespace level opens with a line at column 0 and ends with "}" at column 0."""
+    """In laid-out code a function of a namespace opens with a line at column 0 and ends with "}" at column 0."""
     opened = None
     for number, line in enumerate(lines, 1):
-        if opened is None and re.match(r'[A-Za-z_:].*\)[^;]*\{\s*$', line) and not re.match(r'(namespace|struct|class|enum)\b', line):
+        if opened is None and re.match(r'(?!namespace\b|struct\b|class\b|enum\b)[A-Za-z_:].*\)[^;]*\{\s*$', line):
             opened = number
         elif opened is not None and line.startswith('}'):
-            if number - opened + 1 > ASK_FUNCTION_LINES:
-                yield Finding(opened, 'size', f'a function of {number - opened + 1} lines is long: does it do more than one thing?',
-                              False)
+            size = number - opened + 1
+            if size > ASK_FUNCTION_LINES:
+                yield Finding(opened, 'size', f'a function of {size} lines is long: does it do one thing?', False)
             opened = None
 
 
 def pragma_once(lines):
     first = [line for line in lines[:2] if '// lint: table' not in line][:1]
     if first != ['#pragma once']:
-        yield Finding(1, 'pragma_once', 'anything before #pragma once is banned here, use #pragma once as the first line instead',
+        yield Finding(1, 'pragma_once', 'anything before #pragma once is banned here, use it as the first line instead',
                       True)
 
 
@@ -178,12 +195,13 @@ def allowed(findings, text):
         allowances[target, found.group(1)] = number
     used = set()
     for finding in findings:
-        if (finding.line, finding.rule) in allowances:
+        if (finding.line, finding.rule) in allowances and finding.rule not in NEVER_ALLOWED:
             used.add((finding.line, finding.rule))
         else:
             yield finding
     for key in sorted(set(allowances) - used):
-        yield Finding(allowances[key], 'allow', f'an allowance of {key[1]} that nothing needs is banned here, use none instead', True)
+        yield Finding(allowances[key], 'allow',
+                      f'an allowance ({key[1]}) that nothing needs is banned here, use none instead', True)
 
 
 def check_text(path, text):
@@ -240,7 +258,8 @@ def clang_format(root, paths, *arguments):
         for path, line in re.findall(r'^(\S+?):(\d+):\d+: error: code should be clang-formatted', output, re.M):
             if path not in seen:
                 seen.add(path)
-                yield path, Finding(int(line), 'layout', 'a layout of its own is banned here, use ./dev format instead', True)
+                yield path, Finding(int(line), 'layout',
+                                    'a layout by hand is banned here, use ./dev format instead', True)
         if process.returncode and not seen:
             raise SystemExit(f'clang-format failed: {output}')
 

@@ -77,7 +77,7 @@ def check_library(path, header):
                 return None
             return f'<{header}> is banned here, use {instead} instead'
     if '/' in header and header.split('/')[0] not in ('sys', 'netinet', 'arpa', 'linux', 'net', 'galley'):
-        return f'<{header}> is banned here, use the standard library or a library of the table in lint_includes.py instead'
+        return f'<{header}> is banned here, use std or a library of the table in lint_includes.py instead'
     if header.endswith(('.h', '.hpp')) and path.startswith('include/') and not header.startswith('galley/'):
         return f'<{header}> is banned here, use the standard library instead: public headers show no system header'
     return None

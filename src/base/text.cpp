@@ -108,7 +108,7 @@ void append_tail(std::string& tail, std::string_view more, std::size_t max) {
     return;
   }
   tail += more;
-  tail.erase(0, tail.size() - tail_of(tail, max).size());
+  if (tail.size() > 2 * max) tail.erase(0, tail.size() - tail_of(tail, max).size());
 }
 
 std::string quoted(std::string_view text) {

@@ -18,6 +18,7 @@ struct FilterFlags;
 void add_operations(CLI::App& jobs, Context& context, FilterFlags& filter);
 
 /// In the order in which --help names them.
-inline constexpr void (*kCommands[])(CLI::App&, Context&) = {add_enqueue, add_work, add_jobs, add_queues, add_stats, add_demo};
+inline constexpr void (*kCommands[])(CLI::App&, Context&) = {add_enqueue, add_work,  add_jobs,
+                                                             add_queues,  add_stats, add_demo};
 
 }  // namespace galley::cli

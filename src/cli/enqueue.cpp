@@ -325,9 +325,8 @@ void add_enqueue(CLI::App& app, Context& context) {
       ->type_name("FORM");
   add_store_option(*enqueue, context);
   enqueue->footer(kExamples);
-  enqueue->callback([&context, flags] {
-    context.action = [&context, flags] { return Producer(context, *flags).run(); };
-  });
+  enqueue->callback(
+      [&context, flags] { context.action = [&context, flags] { return Producer(context, *flags).run(); }; });
 }
 
 }  // namespace galley::cli

@@ -15,10 +15,10 @@ namespace {
 
 // A look costs an index seek (~1.5 us) a job; the jobs behind the window are seen when those before them have ended.
 constexpr std::size_t kWindow = 10'000;
-constexpr Duration kFrame = std::chrono::milliseconds(40);      // at most 25 looks a second
-constexpr Duration kLook = std::chrono::milliseconds(500);      // an end need not ring the bell
-constexpr Duration kNobody = std::chrono::seconds(2);           // then a missing worker is worth a word
-constexpr std::size_t kNamed = 20;                              // of those that did not complete; the rest is counted
+constexpr Duration kFrame = std::chrono::milliseconds(40);  // at most 25 looks a second
+constexpr Duration kLook = std::chrono::milliseconds(500);  // an end need not ring the bell
+constexpr Duration kNobody = std::chrono::seconds(2);       // then a missing worker is worth a word
+constexpr std::size_t kNamed = 20;                          // of those that did not complete; the rest is counted
 constexpr std::size_t kBar = 30;
 
 class Follower {

@@ -75,8 +75,8 @@ Result<std::vector<std::pair<std::string, std::string>>> environment_of(const st
     }
     const char* value = lookup(name.c_str());
     if (value == nullptr) {
-      return Error{Errc::InvalidInput, "--env " + name + ": the variable is not set here; --env " + name +
-                                           "=VALUE gives it a value"};
+      return Error{Errc::InvalidInput,
+                   "--env " + name + ": the variable is not set here; --env " + name + "=VALUE gives it a value"};
     }
     variables.emplace_back(name, value);
   }

@@ -34,7 +34,7 @@ class LineReader {
   char delimiter_;
   std::size_t max_bytes_;
   std::string buffer_;
-  std::size_t begin_ = 0;    ///< of what was not given yet
+  std::size_t begin_ = 0;     ///< of what was not given yet
   std::size_t searched_ = 0;  ///< no delimiter stands in [begin_, searched_)
   bool end_ = false;
   std::int64_t number_ = 0;

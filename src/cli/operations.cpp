@@ -21,10 +21,10 @@ using Verb = Result<std::vector<Operated>> (store::Store::*)(std::span<const Job
 /// One of the three commands, as data.
 struct Operation {
   const char* command;
-  const char* done;       ///< "retried"
+  const char* done;  ///< "retried"
   const char* help;
   const char* example;
-  const char* refusal;    ///< why a job in the wrong state is left alone
+  const char* refusal;  ///< why a job in the wrong state is left alone
   Verb verb;
   std::span<const JobState> all;  ///< what --all means without --state, in this order; empty: every state
 };
@@ -39,9 +39,13 @@ constexpr Operation kOperations[] = {
      "only dead, cancelled, discarded, expired and scheduled jobs can be retried", &store::Store::retry, kToRetry},
     {"cancel", "cancelled", "End jobs that have not ended; a running one is asked to stop",
      "Example: galley jobs cancel 17 18", "it has ended already", &store::Store::cancel, kToCancel},
-    {"delete", "deleted", "Remove jobs that do not run, whatever their state",
-     "Example: galley jobs delete --all --state completed", "a running job cannot be deleted; cancel it first",
-     &store::Store::erase, {}},
+    {"delete",
+     "deleted",
+     "Remove jobs that do not run, whatever their state",
+     "Example: galley jobs delete --all --state completed",
+     "a running job cannot be deleted; cancel it first",
+     &store::Store::erase,
+     {}},
 };
 
 struct Flags {

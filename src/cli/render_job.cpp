@@ -125,12 +125,9 @@ std::string age(const job::JobRecord& job, Time now) {
     case JobState::Scheduled:
       return job.due_at ? "due in " + base::format_duration(std::max(*job.due_at - now, Duration{0})) : "waits";
     case JobState::Ready:
-    case JobState::Blocked:
-      return "waits " + since(job.enqueued_at);
-    case JobState::Running:
-      return "runs " + since(job.started_at.value_or(now));
-    default:
-      return "ended " + since(job.finished_at.value_or(now)) + " ago";
+    case JobState::Blocked: return "waits " + since(job.enqueued_at);
+    case JobState::Running: return "runs " + since(job.started_at.value_or(now));
+    default: return "ended " + since(job.finished_at.value_or(now)) + " ago";
   }
 }
 
@@ -172,7 +169,9 @@ json::object to_json(const job::JobRecord& job) {
 
 json::object to_json(const job::AttemptRecord& attempt) {
   const job::AttemptReport& report = attempt.report;
-  const auto number = [](const std::optional<int>& value) { return value ? json::value(*value) : json::value(nullptr); };
+  const auto number = [](const std::optional<int>& value) {
+    return value ? json::value(*value) : json::value(nullptr);
+  };
   return {{"attempt", attempt.attempt},
           {"outcome", text_value(attempt.outcome)},
           {"started_at", time_value(attempt.started_at)},

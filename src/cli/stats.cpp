@@ -21,7 +21,8 @@ constexpr std::size_t kNameColumns = 40;
 void print_json(Output& out, const std::vector<store::LaneStats>& lanes,
                 const std::vector<store::WorkerStats>& workers) {
   for (const store::LaneStats& lane : lanes) {
-    boost::json::object object{{"type", "jobs"}, {"queue", base::to_utf8(lane.queue)}, {"kind", base::to_utf8(lane.kind)}};
+    boost::json::object object{
+        {"type", "jobs"}, {"queue", base::to_utf8(lane.queue)}, {"kind", base::to_utf8(lane.kind)}};
     add_counts(object, lane.count);
     out.line(object);
   }

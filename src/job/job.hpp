@@ -93,7 +93,8 @@ struct AttemptReport {
 /// One attempt as it is kept and shown.
 struct AttemptRecord {
   int attempt = 0;
-  std::string outcome;  ///< "completed", "failed", "timed_out", "paused", "snoozed", "discarded", "cancelled", "crashed"
+  /// "completed", "failed", "timed_out", "paused", "snoozed", "discarded", "cancelled" or "crashed".
+  std::string outcome;
   Time started_at{};
   Time ended_at{};
   std::string worker;

@@ -10,7 +10,7 @@ namespace galley::open {
 
 /// What a URL asks for; the clock of `sqlite` is left empty.
 struct StoreUrl {
-  bool memory = false;          ///< else sqlite
+  bool memory = false;  ///< else sqlite
   store::SqliteOptions sqlite;
 };
 

@@ -38,8 +38,7 @@ class WorkerTest : public testing::Test {
   JobId enqueue(const std::string& kind, const JobOptions& options = {}, const std::string& queue = "q",
                 std::string payload = "") {
     const auto id = Queue(store, queue).enqueue_bytes(kind, std::move(payload), options);
-    EXPECT_TRUE(id.has_value()) << id.error().message;
-    return id.value_or(0);
+    return id.value();
   }
   job::JobRecord find(JobId id) { return store->find(id).value(); }
   std::vector<job::AttemptRecord> attempts(JobId id) { return store->attempts(id).value(); }

@@ -238,7 +238,7 @@ TEST_F(WorkerTrouble, ProgressIsSeenWhileTheJobRuns) {
   troubled->on_progress = [&](const store::Renewal& renewal) {
     EXPECT_EQ(renewal.progress, "half way");
     EXPECT_EQ(find(id).progress, "half way");
-    EXPECT_EQ(renewal.checkpoint, "5");
+    EXPECT_EQ(find(id).checkpoint, "5") << "with this renewal or with the one before";
     seen.set();
   };
   Worker worker(store, drain());
@@ -340,7 +340,6 @@ TEST_F(WorkerCommand, ATimeOutTerminatesThenKills) {
 }
 
 TEST_F(WorkerCommand, AShutdownTerminatesAndPutsBack) {
-  const JobId id = enqueue_command({"sleep", "1000"});
   class Claims : public ForwardingStore {
    public:
     Claims(std::unique_ptr<store::Store> inner, Event& event) : ForwardingStore(std::move(inner)), event_(event) {}
@@ -354,9 +353,8 @@ TEST_F(WorkerCommand, AShutdownTerminatesAndPutsBack) {
    private:
     Event& event_;
   };
-  auto own = std::make_shared<Claims>(store::open_memory(clock), started);
-  store = own;
-  const JobId mine = enqueue_command({"sleep", "1000"});
+  store = std::make_shared<Claims>(store::open_memory(clock), started);
+  const JobId id = enqueue_command({"sleep", "1000"});
   WorkerOptions options = allowing(true);
   options.shutdown_grace = 0s;
   Worker worker(store, options);
@@ -365,8 +363,7 @@ TEST_F(WorkerCommand, AShutdownTerminatesAndPutsBack) {
   ASSERT_TRUE(started.wait());
   worker.stop();
   join();
-  static_cast<void>(id);
-  const job::JobRecord job = find(mine);
+  const job::JobRecord job = find(id);
   EXPECT_TRUE(job.state == JobState::Scheduled || job.state == JobState::Ready);
   EXPECT_EQ(job.counters.errors, 0);
 }

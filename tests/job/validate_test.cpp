@@ -1,0 +1,264 @@
+#include "job/validate.hpp"
+
+#include <gtest/gtest.h>
+
+#include "base/duration.hpp"
+#include "base/expect.hpp"
+#include "base/text.hpp"
+
+namespace galley::job {
+
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+using test::refusal;
+
+namespace {
+
+NewJob a_job() {
+  NewJob job;
+  job.kind = "thumbnail";
+  return job;
+}
+
+NewJob a_command() {
+  NewJob job = a_job();
+  job.content = Content::Command;
+  job.program = "convert";
+  return job;
+}
+
+/// Changes one thing of a valid job and expects it to be accepted.
+template <class Change>
+void expect_fine(Change change, NewJob job = a_job()) {
+  change(job);
+  const auto answer = validate(job);
+  EXPECT_TRUE(answer.has_value()) << answer.error().message;
+}
+
+/// The refusal of a job with one thing changed.
+template <class Change>
+std::string refused(Change change, NewJob job = a_job()) {
+  change(job);
+  std::string message = refusal(validate(job));
+  EXPECT_TRUE(base::is_printable(message)) << message;
+  return message;
+}
+
+}  // namespace
+
+TEST(Validate, AcceptsAPlainJobAndAPlainCommand) {
+  EXPECT_TRUE(validate(a_job()).has_value());
+  EXPECT_TRUE(validate(a_command()).has_value());
+}
+
+TEST(Validate, BoundsTheNameOfAQueue) {
+  expect_fine([](NewJob& job) { job.queue = "A-z_0.9"; });
+  expect_fine([](NewJob& job) { job.queue.assign(limits::kMaxNameBytes, 'q'); });
+  for (const std::string& bad : {""s, "a b"s, "a,b"s, "a*b"s, "a:b"s, "a/b"s, "ä"s, "a\0"s, "\n"s,
+                                 std::string(limits::kMaxNameBytes + 1, 'q')}) {
+    EXPECT_EQ(refused([&](NewJob& job) { job.queue = bad; }).find("queue: "), 0U) << base::quoted(bad);
+  }
+  EXPECT_EQ(refused([](NewJob& job) { job.queue = "a b"; }),
+            "queue: \"a b\" is not allowed; allowed is 1 to 128 of letters, digits, '.', '_' and '-'");
+}
+
+TEST(Validate, BoundsAKind) {
+  expect_fine([](NewJob& job) { job.kind = "image/resize:v2+[~]"; });
+  expect_fine([](NewJob& job) { job.kind.assign(limits::kMaxNameBytes, 'k'); });
+  for (const std::string& bad : {""s, "a b"s, "a,b"s, "a\"b"s, "a'b"s, "a\tb"s, "a\x7f"s, "ä"s, "a\0"s,
+                                 std::string(limits::kMaxNameBytes + 1, 'k')}) {
+    EXPECT_EQ(refused([&](NewJob& job) { job.kind = bad; }).find("kind: "), 0U) << base::quoted(bad);
+  }
+}
+
+TEST(Validate, BoundsAKeyAndAToken) {
+  const auto key = [](std::string text) { return [text](NewJob& job) { job.key = text; }; };
+  const auto token = [](std::string text) { return [text](NewJob& job) { job.token = text; }; };
+  expect_fine(key(""));
+  expect_fine(key("Müller & Söhne, Köln"));
+  expect_fine(key(std::string(limits::kMaxKeyBytes, 'k')));
+  expect_fine(token("order 17/€"));
+  expect_fine(token(std::string(limits::kMaxTokenBytes, 't')));
+  for (const std::string& bad : {"a\0b"s, "\n"s, "\x1b"s, "\xFF"s, "\xC2\x85"s}) {
+    EXPECT_EQ(refused(key(bad)).find("key: "), 0U) << base::quoted(bad);
+    EXPECT_EQ(refused(token(bad)).find("token: "), 0U) << base::quoted(bad);
+  }
+  EXPECT_NE(refused(key(std::string(limits::kMaxKeyBytes + 1, 'k'))).find("at most 200 bytes"), std::string::npos);
+  EXPECT_NE(refused(token(std::string(limits::kMaxTokenBytes + 1, 't'))).find("at most 64 bytes"), std::string::npos);
+}
+
+TEST(Validate, CutsTheValueInItsMessage) {
+  const std::string message = refused([](NewJob& job) { job.key.assign(500, 'k'); });
+  EXPECT_NE(message.find('"' + std::string(100, 'k') + "\"..."), std::string::npos) << message;
+}
+
+TEST(Validate, BoundsThePayload) {
+  expect_fine([](NewJob& job) { job.payload.assign(limits::kMaxPayloadBytes, '\0'); });
+  EXPECT_EQ(refused([](NewJob& job) { job.payload.assign(limits::kMaxPayloadBytes + 1, 'p'); }),
+            "payload: \"1048577 bytes\" is not allowed; allowed is at most 1048576 bytes; keep larger data in a file");
+}
+
+TEST(Validate, WantsAProgramOfCommandsAndOfNothingElse) {
+  const auto program = [](std::string text) { return [text](NewJob& job) { job.program = text; }; };
+  expect_fine(program("./a b/\xFF"), a_command());
+  expect_fine(program(std::string(limits::kMaxProgramBytes, 'p')), a_command());
+  for (const std::string& bad : {""s, "a\0b"s, std::string(limits::kMaxProgramBytes + 1, 'p')}) {
+    EXPECT_EQ(refused(program(bad), a_command()).find("program: "), 0U) << base::quoted(bad);
+  }
+  EXPECT_EQ(refused(program("convert")),
+            "program: \"convert\" is not allowed; allowed is none, because only a command has one");
+  EXPECT_NE(refused([](NewJob& job) {
+              job.content = Content::Bytes;
+              job.program = "convert";
+            }),
+            "");
+  EXPECT_EQ(refused([](NewJob& job) { job.content = static_cast<Content>(3); }),
+            "content: 3 is not allowed; allowed is json, bytes or command");
+}
+
+TEST(Validate, BoundsThePriority) {
+  expect_fine([](NewJob& job) { job.priority = -10; });
+  expect_fine([](NewJob& job) { job.priority = 10; });
+  EXPECT_EQ(refused([](NewJob& job) { job.priority = 11; }), "priority: 11 is not allowed; allowed is -10..10");
+  EXPECT_EQ(refused([](NewJob& job) { job.priority = -11; }), "priority: -11 is not allowed; allowed is -10..10");
+}
+
+TEST(Validate, BoundsTheDelay) {
+  expect_fine([](NewJob& job) { job.delay = limits::kMaxDelay; });
+  EXPECT_EQ(refused([](NewJob& job) { job.delay = -1us; }),
+            "delay: \"-1us\" is not allowed; allowed is 0 to ten years");
+  EXPECT_NE(refused([](NewJob& job) { job.delay = limits::kMaxDelay + 1us; }), "");
+}
+
+TEST(Validate, BoundsTheDueTime) {
+  expect_fine([](NewJob& job) { job.at = Time{}; });
+  expect_fine([](NewJob& job) { job.at = base::kMaxTime; });
+  EXPECT_EQ(refused([](NewJob& job) { job.at = Time(-1us); }).find("at: "), 0U);
+  EXPECT_EQ(refused([](NewJob& job) { job.at = base::kMaxTime + 1us; }).find("at: "), 0U);
+  EXPECT_EQ(refused([](NewJob& job) { job.at = Time::max(); }).find("at: "), 0U);
+}
+
+TEST(Validate, RefusesADelayTogetherWithADueTime) {
+  EXPECT_EQ(refused([](NewJob& job) {
+              job.at = Time{};
+              job.delay = 5s;
+            }),
+            "delay: \"5000000us\" is not allowed; allowed is a delay or an absolute time (at), not both");
+}
+
+TEST(Validate, BoundsTimeOutAndGrace) {
+  expect_fine([](NewJob& job) { job.policy.timeout = limits::kMaxTimeout; });
+  expect_fine([](NewJob& job) { job.policy.grace = limits::kMaxTimeout; });
+  expect_fine([](NewJob& job) { job.policy.grace = 0s; });
+  for (const Duration bad : {Duration(-1), limits::kMaxTimeout + Duration(1), Duration::min(), Duration::max()}) {
+    EXPECT_EQ(refused([&](NewJob& job) { job.policy.timeout = bad; }).find("timeout: "), 0U);
+    EXPECT_EQ(refused([&](NewJob& job) { job.policy.grace = bad; }).find("grace: "), 0U);
+  }
+  EXPECT_EQ(refused([](NewJob& job) { job.policy.on_timeout = static_cast<OnTimeout>(3); }),
+            "on_timeout: 3 is not allowed; allowed is pause, retry or dead");
+}
+
+TEST(Validate, BoundsTheCounts) {
+  const auto with = [](int Policy::*field, int value) { return [=](NewJob& job) { job.policy.*field = value; }; };
+  expect_fine(with(&Policy::max_attempts, 1));
+  expect_fine(with(&Policy::max_attempts, 1'000));
+  expect_fine(with(&Policy::max_pauses, 0));
+  expect_fine(with(&Policy::max_pauses, 1'000'000));
+  expect_fine(with(&Policy::max_crashes, 1));
+  expect_fine(with(&Policy::max_crashes, 1'000));
+  EXPECT_EQ(refused(with(&Policy::max_attempts, 0)), "attempts: 0 is not allowed; allowed is 1..1000");
+  EXPECT_EQ(refused(with(&Policy::max_attempts, 1'001)), "attempts: 1001 is not allowed; allowed is 1..1000");
+  EXPECT_EQ(refused(with(&Policy::max_pauses, -1)), "max_pauses: -1 is not allowed; allowed is 0..1000000");
+  EXPECT_EQ(refused(with(&Policy::max_pauses, 1'000'001)), "max_pauses: 1000001 is not allowed; allowed is 0..1000000");
+  EXPECT_EQ(refused(with(&Policy::max_crashes, 0)), "max_crashes: 0 is not allowed; allowed is 1..1000");
+  EXPECT_EQ(refused(with(&Policy::max_crashes, 1'001)), "max_crashes: 1001 is not allowed; allowed is 1..1000");
+}
+
+TEST(Validate, BoundsTheBackoff) {
+  const auto with = [](Backoff backoff) { return [backoff](NewJob& job) { job.policy.backoff = backoff; }; };
+  using Kind = Backoff::Kind;
+  constexpr Duration kMost = limits::kMaxDelay;
+  expect_fine(with({Kind::Exponential, 0s, 0s, {}}));
+  expect_fine(with({Kind::Exponential, kMost, kMost, {}}));
+  expect_fine(with({Kind::Fixed, 2h, 1h, {}}));                                  // a fixed one has no cap
+  expect_fine(with({Kind::List, -1s, -2s, std::vector<Duration>(100, kMost)}));  // a list has neither
+  EXPECT_EQ(refused(with({Kind::Exponential, -1us, 1s, {}})).find("backoff's base: "), 0U);
+  EXPECT_EQ(refused(with({Kind::Exponential, 2s, 1s, {}})).find("backoff's cap: "), 0U);
+  EXPECT_EQ(refused(with({Kind::Exponential, 1s, kMost + 1us, {}})).find("backoff's cap: "), 0U);
+  EXPECT_EQ(refused(with({Kind::Fixed, -1us, 1s, {}})).find("backoff's base: "), 0U);
+  EXPECT_EQ(refused(with({Kind::Fixed, kMost + 1us, 1s, {}})).find("backoff's base: "), 0U);
+  EXPECT_EQ(refused(with({Kind::List, 0s, 0s, {}})),
+            "backoff's number of entries: 0 is not allowed; allowed is 1..100");
+  EXPECT_NE(refused(with({Kind::List, 0s, 0s, std::vector<Duration>(101, 1s)})), "");
+  EXPECT_EQ(refused(with({Kind::List, 0s, 0s, {1s, -1us}})).find("backoff's entry: "), 0U);
+  EXPECT_EQ(refused(with({Kind::List, 0s, 0s, {kMost + 1us}})).find("backoff's entry: "), 0U);
+  EXPECT_EQ(refused(with({static_cast<Kind>(3), 0s, 0s, {}})),
+            "backoff's kind: 3 is not allowed; allowed is exponential, fixed or list");
+}
+
+TEST(Apply, CarriesEveryOptionOver) {
+  JobOptions options;
+  options.priority = 3;
+  options.delay = 4s;
+  options.timeout = 5s;
+  options.grace = 6s;
+  options.on_timeout = OnTimeout::Dead;
+  options.max_attempts = 7;
+  options.max_pauses = 8;
+  options.max_crashes = 9;
+  options.backoff = {Backoff::Kind::Fixed, 10s, 1h, {}};
+  options.resumable = true;
+  options.key = "key";
+  options.token = "token";
+  NewJob job = a_job();
+  ASSERT_TRUE(apply(options, job).has_value());
+  EXPECT_EQ(job.priority, 3);
+  EXPECT_EQ(job.delay, 4s);
+  EXPECT_EQ(job.at, std::nullopt);
+  EXPECT_EQ(job.policy.timeout, 5s);
+  EXPECT_EQ(job.policy.grace, 6s);
+  EXPECT_EQ(job.policy.on_timeout, OnTimeout::Dead);
+  EXPECT_EQ(job.policy.max_attempts, 7);
+  EXPECT_EQ(job.policy.max_pauses, 8);
+  EXPECT_EQ(job.policy.max_crashes, 9);
+  EXPECT_EQ(job.policy.backoff.kind, Backoff::Kind::Fixed);
+  EXPECT_EQ(job.policy.backoff.base, 10s);
+  EXPECT_TRUE(job.policy.resumable);
+  EXPECT_EQ(job.key, "key");
+  EXPECT_EQ(job.token, "token");
+  EXPECT_EQ(job.kind, "thumbnail") << "what is not an option stays";
+}
+
+TEST(Apply, CarriesADueTimeOver) {
+  JobOptions options;
+  options.at = Time(17s);
+  NewJob job = a_job();
+  ASSERT_TRUE(apply(options, job).has_value());
+  EXPECT_EQ(job.at, Time(17s));
+}
+
+TEST(Apply, PausesAResumableJobAtItsTimeOutUnlessToldOtherwise) {
+  JobOptions options;
+  NewJob job = a_job();
+  ASSERT_TRUE(apply(options, job).has_value());
+  EXPECT_EQ(job.policy.on_timeout, OnTimeout::Retry);
+  options.resumable = true;
+  ASSERT_TRUE(apply(options, job).has_value());
+  EXPECT_EQ(job.policy.on_timeout, OnTimeout::Pause);
+  options.on_timeout = OnTimeout::Retry;
+  ASSERT_TRUE(apply(options, job).has_value());
+  EXPECT_EQ(job.policy.on_timeout, OnTimeout::Retry);
+}
+
+TEST(Apply, RefusesWhatValidateRefuses) {
+  JobOptions options;
+  options.priority = 11;
+  NewJob job = a_job();
+  EXPECT_EQ(refusal(apply(options, job)), "priority: 11 is not allowed; allowed is -10..10");
+  options = {};
+  options.delay = 1s;
+  options.at = Time{};
+  EXPECT_NE(refusal(apply(options, job)), "");
+}
+
+}  // namespace galley::job
