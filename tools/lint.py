@@ -17,7 +17,8 @@ import sys
 from collections import namedtuple
 
 sys.dont_write_bytecode = True
-import lint_includes  # noqa: E402, beside this file
+import lint_documents
+import lint_includes
 
 CPP = ('.hpp', '.cpp')
 TEXT = CPP + ('.py', '.sh', '.md', '.txt', '.json', '.cmake', '.sql', '.toml', '.yml', '.html', '.css', '.js')
@@ -280,6 +281,9 @@ def main():
         with open(os.path.join(arguments.root, path), encoding='utf-8') as file:
             text = file.read()
         found += [(path, finding) for finding in [*check_name(path), *check_text(path, text)]]
+        if path.endswith('.md'):
+            found += [(path, Finding(line, 'document', message, True))
+                      for line, message in lint_documents.check(arguments.root, path, text)]
     found += clang_format(arguments.root, cpp, '--dry-run', '-Werror')
     for path, finding in sorted(found):
         print(f'{path}:{finding.line}: {"" if finding.error else "question: "}[{finding.rule}] {finding.message}')

@@ -20,8 +20,8 @@ FOLDERS = {
     'cli': ['open', 'engine', 'http', 'load', 'cache'],
 }
 
-# Public headers that speak of stores, queues and workers are not for the folders below the engine.
-ENGINE_HEADERS = {'galley/worker.hpp', 'galley/queue.hpp', 'galley/galley.hpp'}
+# Public headers that speak of queues, workers and typed payloads are not for the folders below the engine.
+ENGINE_HEADERS = {'galley/worker.hpp', 'galley/queue.hpp', 'galley/payload.hpp', 'galley/galley.hpp'}
 ABOVE_STORE = {'engine', 'http', 'load', 'cli', 'apps'}
 
 # A library's headers, the files that may include them (by the start of their path), and what everybody else uses.

@@ -20,7 +20,6 @@
 
 #include <array>
 #include <boost/describe.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <boost/mp11/algorithm.hpp>
@@ -149,6 +148,9 @@ struct Fault {
   }
 };
 using Fine = std::optional<Fault>;  ///< nothing: fine
+
+/// The text as Boost.JSON reads it, but with exact doubles.
+[[nodiscard]] json::value parse(std::string_view text, boost::system::error_code& error);
 
 inline Fault wrong(const json::value& value, const std::string& allowed) {
   std::string shown = json::serialize(value);
@@ -328,7 +330,7 @@ struct Codec {
   /// Errors: InvalidInput, if the text is not JSON or a member has no allowed value.
   [[nodiscard]] static Result<T> decode(std::string_view payload) {
     boost::system::error_code error;
-    const auto value = boost::json::parse(boost::json::string_view(payload.data(), payload.size()), error);
+    const boost::json::value value = payload_detail::parse(payload, error);
     if (error) return Error{Errc::InvalidInput, "arguments: not JSON: " + error.message()};
     T args{};
     if (auto fault = payload_detail::read(value, args, 0)) {

@@ -8,17 +8,17 @@
 namespace galley::limits {
 
 // Sizes of a job. A payload is read and written whole, inside the writing transaction.
-inline constexpr std::size_t kMaxPayloadBytes = 1 << 20;     // 1 MiB: larger data belongs in a file or object store
-inline constexpr std::size_t kMaxResultBytes = 64 << 10;     // kept as long as the job
-inline constexpr std::size_t kMaxProgressBytes = 1 << 10;    // written at each renewal
+inline constexpr std::size_t kMaxPayloadBytes = 1 << 20;      // 1 MiB: larger data belongs in a file or object store
+inline constexpr std::size_t kMaxResultBytes = 64 << 10;      // kept as long as the job
+inline constexpr std::size_t kMaxProgressBytes = 1 << 10;     // written at each renewal
 inline constexpr std::size_t kMaxCheckpointBytes = 64 << 10;  // written while running
-inline constexpr std::size_t kMaxErrorBytes = 4 << 10;       // an exception's text; the rest is cut
-inline constexpr std::size_t kMaxLogBytes = 16 << 10;        // tail of an attempt's log
-inline constexpr std::size_t kMaxOutputBytes = 16 << 10;     // tail of stdout, and of stderr, of a command
-inline constexpr std::size_t kMaxArguments = 4'096;          // of a command; what is more belongs into its input
-inline constexpr std::size_t kMaxVariables = 1'024;          // of its environment
-inline constexpr std::size_t kMaxProgramBytes = 4'096;       // of a command's argv[0]: PATH_MAX
-inline constexpr std::size_t kMaxNameBytes = 128;            // queue, kind, pool
+inline constexpr std::size_t kMaxErrorBytes = 4 << 10;        // an exception's text; the rest is cut
+inline constexpr std::size_t kMaxLogBytes = 16 << 10;         // tail of an attempt's log
+inline constexpr std::size_t kMaxOutputBytes = 16 << 10;      // tail of stdout, and of stderr, of a command
+inline constexpr std::size_t kMaxArguments = 4'096;           // of a command; what is more belongs into its input
+inline constexpr std::size_t kMaxVariables = 1'024;           // of its environment
+inline constexpr std::size_t kMaxProgramBytes = 4'096;        // of a command's argv[0]: PATH_MAX
+inline constexpr std::size_t kMaxNameBytes = 128;             // queue, kind, pool
 inline constexpr std::size_t kMaxKeyBytes = 200;
 inline constexpr std::size_t kMaxTokenBytes = 64;
 
@@ -32,17 +32,17 @@ inline constexpr std::size_t kMaxFinishBatch = 10'000;
 inline constexpr std::size_t kMaxClaimBatch = 1'000;
 inline constexpr std::size_t kMaxClaimKinds = 4'096;  // one index seek (~1.5 us) each
 inline constexpr std::size_t kMaxClaimQueues = 256;
-inline constexpr std::size_t kMaxPage = 1'000;        // rows that one look returns
-inline constexpr std::size_t kMaxStep = 1'000;        // rows that one kind of housekeeping moves in one step
+inline constexpr std::size_t kMaxPage = 1'000;  // rows that one look returns
+inline constexpr std::size_t kMaxStep = 1'000;  // rows that one kind of housekeeping moves in one step
 inline constexpr std::size_t kMaxPools = 64;
-inline constexpr int kMaxSlots = 10'000;              // of one pool
+inline constexpr int kMaxSlots = 10'000;  // of one pool
 
 // Ranges of a job's options.
 inline constexpr int kMaxPriority = 10;
 inline constexpr int kMaxAttempts = 1'000;
 inline constexpr int kMaxPauses = 1'000'000;
 inline constexpr int kMaxCrashes = 1'000;
-inline constexpr int kMaxSnoozes = 10'000;            // a job that polls every minute for a week
+inline constexpr int kMaxSnoozes = 10'000;  // a job that polls every minute for a week
 inline constexpr std::size_t kMaxBackoffList = 100;
 inline constexpr std::chrono::hours kMaxDelay{24 * 366 * 10};
 inline constexpr std::chrono::hours kMaxTimeout{24 * 366};

@@ -45,7 +45,7 @@ struct Counters {
 struct NewJob {
   std::string queue = "default";
   std::string kind;
-  std::string key;      ///< empty: none
+  std::string key;  ///< empty: none
   Content content = Content::Json;
   std::string program;  ///< of a Command: its argv[0] as given, by which claims are matched; else empty
   std::string payload;
@@ -53,7 +53,7 @@ struct NewJob {
   Duration delay{0};
   std::optional<Time> at;
   Policy policy;
-  std::string token;    ///< empty: none
+  std::string token;  ///< empty: none
 };
 
 /// A worker's right to run one attempt.
@@ -81,12 +81,12 @@ struct Claim {
 
 /// What the store is told about how an attempt ended. Kept with the attempt for `jobs show`.
 struct AttemptReport {
-  std::string error;           ///< empty: none; at most limits::kMaxErrorBytes
+  std::string error;             ///< empty: none; at most limits::kMaxErrorBytes
   std::optional<int> exit_code;  ///< of a command that exited
   std::optional<int> signal;     ///< of a command that was killed
-  std::string out;             ///< tail of a command's standard output
-  std::string err;             ///< tail of a command's standard error
-  std::string log;             ///< tail of what the handler logged
+  std::string out;               ///< tail of a command's standard output
+  std::string err;               ///< tail of a command's standard error
+  std::string log;               ///< tail of what the handler logged
   Duration run_time{0};
 };
 

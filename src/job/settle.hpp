@@ -14,10 +14,10 @@ namespace galley::job {
 /// How an attempt ended, as the executor saw it.
 enum class Ending : std::uint8_t {
   Completed,
-  Failed,     ///< an exception, a failure, or a command's non-zero exit
-  TimedOut,   ///< it was stopped because its time was up
-  Paused,     ///< it gave way (shutdown, its own wish) and is to be put back
-  Snoozed,    ///< its handler asked for a later run
+  Failed,    ///< an exception, a failure, or a command's non-zero exit
+  TimedOut,  ///< it was stopped because its time was up
+  Paused,    ///< it gave way (shutdown, its own wish) and is to be put back
+  Snoozed,   ///< its handler asked for a later run
   Discarded,
   Cancelled,  ///< it was stopped because a person cancelled it
 };

@@ -37,9 +37,9 @@ namespace galley::job {
 
 namespace {
 
-constexpr std::array<std::string_view, kJobEvents> kEventNames{
-    "due",   "unblock", "claim", "complete", "retry",  "pause", "release",
-    "crash", "die",     "discard", "cancel", "expire", "revive"};
+constexpr std::array<std::string_view, kJobEvents> kEventNames{"due",    "unblock", "claim", "complete", "retry",
+                                                               "pause",  "release", "crash", "die",      "discard",
+                                                               "cancel", "expire",  "revive"};
 
 struct Row {
   JobState from;

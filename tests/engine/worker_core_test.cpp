@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <stdexcept>
 #include <utility>
 
 namespace galley::engine {
@@ -72,10 +73,7 @@ class Bench {
   template <class T>
   T expect() {
     Plan next = plan();
-    if (!std::holds_alternative<T>(next)) {
-      ADD_FAILURE() << "plan " << next.index();
-      return T{};
-    }
+    if (!std::holds_alternative<T>(next)) throw std::logic_error("not plan " + std::to_string(next.index()));
     return std::get<T>(std::move(next));
   }
 
@@ -215,7 +213,12 @@ TEST(WorkerCore, PoolsAskForTheirOwnQueuesAndSlots) {
 
 TEST(WorkerCore, ALargePoolClaimsInBatches) {
   Bench bench(options(2500));
-  EXPECT_EQ(bench.expect<Exchange>().requests[0].limit, static_cast<int>(limits::kMaxClaimBatch));
+  std::vector<job::Claim> claims;
+  for (JobId id = 1; id <= 1000; ++id) claims.push_back(claim_of(id));
+  const auto exchange = bench.expect<Exchange>();
+  EXPECT_EQ(exchange.requests[0].limit, static_cast<int>(limits::kMaxClaimBatch));
+  EXPECT_EQ(bench.answer(exchange, claims).size(), 1000U);
+  EXPECT_EQ(bench.expect<Exchange>().requests[0].limit, 1000) << "a full answer says that there may be more";
 }
 
 TEST(WorkerCore, RenewsEveryThirdOfTheLease) {
@@ -568,7 +571,7 @@ TEST(WorkerCore, AStoreThatFailsForThirtySecondsStallsAWorkerWithAFreeSlot) {
   EXPECT_NE(bench.core.stalled().find("busy"), std::string::npos);
 }
 
-TEST(WorkerCore, AnOverlookedJobStallsAfterThirtySecondsAndAnotherOneDoesNot) {
+TEST(WorkerCore, AJobOverlookedForThirtySecondsStallsButALineThatMovesDoesNot) {
   Bench bench;
   Backlog seen;
   const Mono begin = bench.now;
@@ -589,6 +592,14 @@ TEST(WorkerCore, AnOverlookedJobStallsAfterThirtySecondsAndAnotherOneDoesNot) {
   };
   while (bench.now - begin < 2min) look(changing++);
   EXPECT_FALSE(bench.core.report().stalled) << "the line moves: others are quicker";
+  look(changing);
+  bench.now += 40s;
+  bench.core.on_ring();
+  const auto starts = bench.claim({claim_of(7), claim_of(8)});
+  bench.core.on_ended(starts[0].slot, done());
+  bench.core.on_ended(starts[1].slot, done());
+  look(changing);
+  EXPECT_FALSE(bench.core.report().stalled) << "claims brought something in between";
   const Mono same = bench.now;
   while (!bench.core.stopping()) look(changing);
   EXPECT_TRUE(bench.core.report().stalled);
@@ -631,6 +642,11 @@ TEST(WorkerCore, HousekeepingComesRoundAndSoonerWhenThereIsMore) {
   bench.now += limits::kSafetyLook;
   EXPECT_TRUE(std::holds_alternative<Step>(bench.core.plan(bench.now)));
   store::StepAnswer answer;
+  answer.next = 1s;
+  bench.core.on_stepped(bench.now, answer);
+  bench.run_dry();
+  bench.now += 1s;
+  EXPECT_TRUE(std::holds_alternative<Step>(bench.core.plan(bench.now)));
   answer.more = true;
   answer.recovered = 1;
   bench.core.on_stepped(bench.now, answer);

@@ -13,6 +13,7 @@ TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'to
 sys.dont_write_bytecode = True
 sys.path.insert(0, TOOLS)
 lint = importlib.import_module('lint')
+lint_documents = importlib.import_module('lint_documents')
 lint_includes = importlib.import_module('lint_includes')
 
 # (rule, path, bad, what the message says, good at the same place)
@@ -158,6 +159,33 @@ class Rules(unittest.TestCase):
             self.assertEqual([f.rule for f in found], ['name'], path)
             self.assertIn('use a name that says what it is for instead', found[0].message)
         self.assertEqual(list(lint.check_name('src/job/utility_order.hpp')), [])
+
+
+class Documents(unittest.TestCase):
+    CODE = 'Row{JobState::Ready,     JobEvent::Claim,    JobState::Running},'
+    GOOD = '| state | event | new state | who |\n| --- | --- | --- | --- |\n| ready | claim | running | a worker |\n'
+
+    def test_the_table_of_states_is_the_code_s(self):
+        self.assertEqual(list(lint_documents.check_states(self.GOOD, self.CODE)), [])
+        (wrong, missing) = lint_documents.check_states(self.GOOD.replace('running', 'dead'), self.CODE)
+        self.assertEqual(wrong[0], 3)
+        self.assertIn('the row ready claim dead is banned here, use the rows of src/job/state.cpp', wrong[1])
+        self.assertIn('a table without ready claim running', missing[1])
+
+    def test_the_table_of_folders_is_the_lint_s(self):
+        text = '| folder | what | may include |\n| --- | --- | --- |\n| `src/store/sqlite` | x | %s |\n'
+        check = lint_documents.check_folders
+        self.assertEqual(list(check(text % '`store`', {'store/sqlite'})), [])
+        self.assertIn('"engine" for store/sqlite is banned', list(check(text % '`engine`', {'store/sqlite'}))[0][1])
+        self.assertIn('without "store"', list(check(text % 'std', {'store/sqlite', 'store'}))[0][1])
+        self.assertIn('a table without src/job', list(check(text % '`store`', {'store/sqlite', 'job'}))[0][1])
+        self.assertIn('use those that exist', list(check(text % '`store`', set()))[0][1])
+
+    def test_links_lead_to_files(self):
+        here = os.path.dirname(os.path.abspath(__file__))
+        self.assertEqual(list(lint_documents.check_links(here, 'a.md', '[x](lint_test.py#top) [y](https://a.b/c)')), [])
+        (found,) = lint_documents.check_links(here, 'a.md', 'a\n[x](no/such.md)')
+        self.assertEqual(found, (2, 'a link to no/such.md is banned here, use a file that exists instead'))
 
 
 class Tree(unittest.TestCase):

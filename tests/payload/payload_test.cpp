@@ -164,6 +164,24 @@ TEST(Payload, ReadsAnyNumberForAFloatThatHoldsIt) {
   EXPECT_EQ(bad<float>("1e39"), "v: 1E39 is not allowed; allowed is a number that a float can hold");
 }
 
+TEST(Payload, CarriesEveryDoubleExactly) {
+  base::Random random(1);
+  for (int i = 0; i < 20'000; ++i) {
+    const double sign = random.bits() % 2 == 0 ? 1 : -1;
+    const double exact = sign * std::ldexp(random.unit(), static_cast<int>(random.bits() % 2'000) - 1'000);
+    EXPECT_EQ(decoded<Box<double>>(text_of(exact)).v, exact);
+    EXPECT_EQ(decoded<Box<boost::json::value>>(text_of(boost::json::value(exact))).v, exact);
+    const auto single = static_cast<float>(random.unit());
+    EXPECT_EQ(decoded<Box<float>>(text_of(single)).v, single);
+  }
+  for (const double exact : {std::numeric_limits<double>::max(), std::numeric_limits<double>::min(),
+                             std::numeric_limits<double>::denorm_min(), -0.0, 1e22, 123456789012345678901234.0}) {
+    EXPECT_EQ(decoded<Box<double>>(text_of(exact)).v, exact);
+  }
+  EXPECT_EQ(value<double>("1e-400"), 0.0);
+  EXPECT_NE(bad<double>("1e400"), "");
+}
+
 TEST(Payload, WritesNumbersThatJsonLacksAsNull) {
   EXPECT_EQ(text_of(std::nan("")), R"({"v":null})");
   EXPECT_EQ(text_of(std::numeric_limits<float>::infinity()), R"({"v":null})");

@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 
 #include <fstream>
+#include <latch>
 #include <sstream>
+#include <thread>
 
 #include "base/clock.hpp"
 #include "store/sqlite/schema.hpp"
@@ -72,6 +74,24 @@ TEST_F(SqliteFile, KeepsItsJobsOverAReopening) {
   const auto again = open(path);
   ASSERT_TRUE(again);
   EXPECT_EQ((*again)->find(2).value().kind, "k");
+}
+
+TEST_F(SqliteFile, IsCreatedOnceByManyAtATime) {
+  for (int round = 0; round < 20; ++round) {
+    const std::string path = dir_.file("race" + std::to_string(round) + ".db");
+    std::latch together(8);
+    std::vector<std::jthread> openers;
+    for (int i = 0; i < 8; ++i) {
+      openers.emplace_back([&] {
+        together.arrive_and_wait();
+        const auto store = open(path);
+        ASSERT_TRUE(store) << store.error().message;
+        EXPECT_TRUE((*store)->enqueue(std::vector{a_job()}));
+      });
+    }
+    openers.clear();
+    EXPECT_TRUE((*open(path))->find(8));
+  }
 }
 
 TEST_F(SqliteFile, RubbishIsRefused) {

@@ -50,6 +50,14 @@ void Database::execute(const char* sql) {
   if (code != SQLITE_OK) fail(code);
 }
 
+void Database::execute_patiently(const char* sql) {
+  for (int looks = 0;; ++looks) {
+    const int code = sqlite3_exec(db_, sql, nullptr, nullptr, nullptr);
+    if (code == SQLITE_OK) return;
+    if ((code & 0xff) != SQLITE_BUSY || wait_for_lock(nullptr, looks) == 0) fail(code);
+  }
+}
+
 std::int64_t Database::number(const char* sql) {
   sqlite3_stmt* statement = nullptr;
   int code = sqlite3_prepare_v2(db_, sql, -1, &statement, nullptr);

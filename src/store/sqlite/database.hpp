@@ -44,6 +44,9 @@ class Database {
 
   /// Runs statements that give no rows. Throws SqlError.
   void execute(const char* sql);
+  /// As execute, for what SQLite refuses at once, without its busy handler, while another connection uses the file
+  /// (changing the journal mode): again as often as the handler would look.
+  void execute_patiently(const char* sql);
   /// The first column of the first row. Throws SqlError.
   [[nodiscard]] std::int64_t number(const char* sql);
   /// Prepared on first use, kept until the connection closes.

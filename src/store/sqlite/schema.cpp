@@ -249,7 +249,7 @@ void prepare_schema(Database& db, const std::string& path) {
   };
   if (stored_version(db, path) == kSchemaVersion) return;  // without a write: a full disk must not stop a reader
   refuse_foreign();
-  db.execute("PRAGMA journal_mode = WAL");
+  db.execute_patiently("PRAGMA journal_mode = WAL");
   db.execute("BEGIN IMMEDIATE");
   try {
     refuse_foreign();  // again: another process may have been quicker

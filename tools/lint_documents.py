@@ -1,0 +1,80 @@
+"""What the documents say of the code: the table of states, the table of folders, and links inside the repository."""
+
+import os
+import re
+
+import lint_includes
+
+ROW = re.compile(r'Row\{JobState::(\w+),\s*JobEvent::(\w+),\s*JobState::(\w+)\}')
+
+
+def state_table(code):
+    """{(state, event, new state)} of src/job/state.cpp, in the words of the documents."""
+    return {tuple(word.lower() for word in row) for row in ROW.findall(code)}
+
+
+def table_rows(text, heading):
+    """Yields (line, cells) of the Markdown table whose first heading is `heading`."""
+    inside = False
+    for number, line in enumerate(text.split('\n'), 1):
+        cells = [cell.strip() for cell in line.strip('|').split('|')] if line.startswith('|') else None
+        if cells is None:
+            inside = False
+        elif cells[0] == heading:
+            inside = True
+        elif inside and not set(cells[0]) <= set('-: '):
+            yield number, cells
+
+
+def check_states(architecture, code):
+    wanted, found = state_table(code), set()
+    for number, cells in table_rows(architecture, 'state'):
+        row = tuple(cells[:3])
+        found.add(row)
+        if row not in wanted:
+            yield number, f'the row {" ".join(row)} is banned here, use the rows of src/job/state.cpp instead'
+    for row in sorted(wanted - found):
+        yield 1, f'a table without {" ".join(row)} is banned here, use all rows of src/job/state.cpp instead'
+
+
+def check_folders(architecture, folders):
+    """`folders`: those of src/ that have files."""
+    found = set()
+    for number, cells in table_rows(architecture, 'folder'):
+        name = cells[0].strip('`')
+        if not name.startswith('src/'):
+            continue
+        name = name[len('src/'):]
+        found.add(name)
+        if name not in folders:
+            yield number, f'the folder {name} is banned here, use those that exist instead'
+            continue
+        for other in re.findall(r'`([\w/]+)`', cells[2]):
+            if other not in lint_includes.FOLDERS.get(name, []):
+                yield number, f'"{other}" for {name} is banned here, use the table of tools/lint_includes.py instead'
+        for other in lint_includes.FOLDERS.get(name, []):
+            if other in folders and f'`{other}`' not in cells[2]:
+                yield number, f'{name} without "{other}" is banned here, use the row of tools/lint_includes.py instead'
+    for name in sorted(folders - found):
+        yield 1, f'a table without src/{name} is banned here, use a row for each folder instead'
+
+
+def check_links(root, path, text):
+    for number, line in enumerate(text.split('\n'), 1):
+        for target in re.findall(r'\]\(([^)#:\s]+)(?:#[^)]*)?\)', line):
+            if not os.path.exists(os.path.join(root, os.path.dirname(path), target)):
+                yield number, f'a link to {target} is banned here, use a file that exists instead'
+
+
+def check(root, path, text):
+    """Yields (line, message)."""
+    yield from check_links(root, path, text)
+    states = os.path.join(root, 'src/job/state.cpp')
+    if path != 'ARCHITECTURE.md' or not os.path.exists(states):
+        return
+    with open(states, encoding='utf-8') as file:
+        yield from check_states(text, file.read())
+    source = os.path.join(root, 'src')
+    folders = {os.path.relpath(folder, source) for folder, _, names in os.walk(source)
+               if any(name.endswith(('.cpp', '.hpp')) for name in names)}
+    yield from check_folders(text, folders)
