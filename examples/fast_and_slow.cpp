@@ -22,7 +22,8 @@ namespace {
 void say(const std::string& line) { std::cout << line + "\n" << std::flush; }  // one write: handlers run side by side
 
 void render(galley::Attempt& attempt, const Thumbnail& job) {
-  say("thumbnail of " + job.path + ", " + std::to_string(job.width) + " wide, attempt " + std::to_string(attempt.number()));
+  say("thumbnail of " + job.path + ", " + std::to_string(job.width) + " wide, attempt " +
+      std::to_string(attempt.number()));
 }
 
 void encode(galley::Attempt& attempt, const Video& job) {

@@ -14,19 +14,19 @@ namespace galley {
 
 /// The closed list of outcomes a caller is expected to handle.
 enum class Errc : std::uint8_t {
-  InvalidInput,   ///< An argument is malformed or out of range; the message names field, value and what is allowed.
-  NotFound,       ///< No such job, queue or worker.
-  WrongState,     ///< The job is not in a state that allows this; nothing was changed.
-  LeaseLost,      ///< The claim is no longer held (fenced by its epoch); nothing was changed.
-  QueueFull,      ///< A bound on waiting jobs or bytes refuses the enqueue.
-  Unavailable,    ///< The store did not answer within its time limit; a retry may succeed.
-  NotAStore,      ///< The file exists and is not a Galley store, or is damaged.
-  NewerSchema,    ///< The store was written by a newer Galley; upgrade this program.
-  ReadOnly,       ///< The store cannot be written.
-  DiskFull,       ///< No space left for the store.
-  Io,             ///< Any other failure of the operating system or the store's engine.
-  NotAllowed,     ///< The operator of this worker did not allow it (for example a command).
-  Conflict,       ///< A unique job exists already and the caller asked for an error.
+  InvalidInput,  ///< An argument is malformed or out of range; the message names field, value and what is allowed.
+  NotFound,      ///< No such job, queue or worker.
+  WrongState,    ///< The job is not in a state that allows this; nothing was changed.
+  LeaseLost,     ///< The claim is no longer held (fenced by its epoch); nothing was changed.
+  QueueFull,     ///< A bound on waiting jobs or bytes refuses the enqueue.
+  Unavailable,   ///< The store did not answer within its time limit; a retry may succeed.
+  NotAStore,     ///< The file exists and is not a Galley store, or is damaged.
+  NewerSchema,   ///< The store was written by a newer Galley; upgrade this program.
+  ReadOnly,      ///< The store cannot be written.
+  DiskFull,      ///< No space left for the store.
+  Io,            ///< Any other failure of the operating system or the store's engine.
+  NotAllowed,    ///< The operator of this worker did not allow it (for example a command).
+  Conflict,      ///< A unique job exists already and the caller asked for an error.
 };
 
 /// Whether a failed verb changed the store. Unknown only after an I/O error during the commit itself.

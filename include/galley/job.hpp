@@ -64,19 +64,19 @@ struct Backoff {
 
 /// Options of one job. The defaults stand here; 0 means "none" only where it is said.
 struct JobOptions {
-  int priority = 0;                        ///< -10..10; larger runs sooner.
-  Duration delay{0};                       ///< From now; 0: at once. Not together with `at`.
-  std::optional<Time> at;                  ///< Absolute due time, UTC.
-  Duration timeout{0};                     ///< Run time of one attempt; 0: none.
+  int priority = 0;                          ///< -10..10; larger runs sooner.
+  Duration delay{0};                         ///< From now; 0: at once. Not together with `at`.
+  std::optional<Time> at;                    ///< Absolute due time, UTC.
+  Duration timeout{0};                       ///< Run time of one attempt; 0: none.
   Duration grace = std::chrono::seconds(5);  ///< From the stop request to the kill, where a kill is possible.
-  std::optional<OnTimeout> on_timeout;     ///< Default: Pause for a resumable job, else Retry.
-  int max_attempts = 10;                   ///< Tries that may end in an error, 1..1000.
-  int max_pauses = 100;                    ///< Pauses before it is dead, 0..1,000,000.
-  int max_crashes = 3;                     ///< Workers that may die under it before it is quarantined, 1..1000.
+  std::optional<OnTimeout> on_timeout;       ///< Default: Pause for a resumable job, else Retry.
+  int max_attempts = 10;                     ///< Tries that may end in an error, 1..1000.
+  int max_pauses = 100;                      ///< Pauses before it is dead, 0..1,000,000.
+  int max_crashes = 3;                       ///< Workers that may die under it before it is quarantined, 1..1000.
   Backoff backoff;
-  bool resumable = false;                  ///< Its handler saves checkpoints and goes on from them.
-  std::string key;                         ///< Tenant or account, at most 200 bytes; empty: none.
-  std::string token;                       ///< Idempotency token, at most 64 bytes: enqueueing it twice gives the same job.
+  bool resumable = false;  ///< Its handler saves checkpoints and goes on from them.
+  std::string key;         ///< Tenant or account, at most 200 bytes; empty: none.
+  std::string token;       ///< Idempotency token, at most 64 bytes: enqueueing it twice gives the same job.
 };
 
 /// `queue.enqueue(kind, args, priority(3), delay(10s))`: each of these sets one option.

@@ -25,9 +25,9 @@ struct Codec;
 /// A program to run as a job, without a shell. argv[0] is looked up by the worker, on the PATH it was started with;
 /// a relative argv[0] with a slash is relative to `cwd`. The worker must allow it.
 struct Command {
-  std::vector<std::string> argv;  ///< at least one, none with NUL
-  std::string input;              ///< its standard input
-  std::string cwd;                ///< absolute; empty: the worker's
+  std::vector<std::string> argv;                         ///< at least one, none with NUL
+  std::string input;                                     ///< its standard input
+  std::string cwd;                                       ///< absolute; empty: the worker's
   std::vector<std::pair<std::string, std::string>> env;  ///< these variables and no others (but PATH)
 };
 

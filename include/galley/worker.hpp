@@ -99,18 +99,18 @@ class Attempt {
 using Handler = std::function<std::optional<Outcome>(Attempt&, std::string_view payload)>;
 
 struct WorkerOptions {
-  std::string name;                                ///< in logs and `galley stats`; empty: "host:pid"
+  std::string name;                                    ///< in logs and `galley stats`; empty: "host:pid"
   Duration shutdown_grace = std::chrono::seconds(25);  ///< after stop(): how long running attempts may go on
-  Duration lease = std::chrono::seconds(30);       ///< for a worker that is alive but stuck; 1 s..1 h
-  bool drain = false;                              ///< run() returns when nothing is left that this worker could run
+  Duration lease = std::chrono::seconds(30);           ///< for a worker that is alive but stuck; 1 s..1 h
+  bool drain = false;  ///< run() returns when nothing is left that this worker could run
   /// Commands it may run: none, any, or those listed (names looked up on PATH at start, or absolute paths).
   bool allow_any_command = false;
   std::vector<std::string> allow_commands;
   /// Called as the very last act of a shutdown when handlers do not end: their jobs have just been put back, with a
   /// delay of 1 s, and this must end the process. Empty: run() waits until they end.
   std::function<void()> exit_process;
-  std::string log_level = "off";                   ///< debug | info | warn | error | off, on stderr
-  std::string log_format = "text";                 ///< text | json
+  std::string log_level = "off";    ///< debug | info | warn | error | off, on stderr
+  std::string log_format = "text";  ///< text | json
 };
 
 /// What run() did.
@@ -118,7 +118,7 @@ struct WorkerReport {
   std::int64_t completed = 0;
   std::int64_t failed = 0;  ///< attempts that ended in an error or a time-out
   std::int64_t dead = 0;    ///< jobs that died here
-  bool stalled = false;     ///< a free slot and a claimable job for 30 s, and it did not start: a bug or a broken machine
+  bool stalled = false;  ///< a free slot and a claimable job for 30 s, and it did not start: a bug or a broken machine
 };
 
 /// Thread-safety: set up from one thread, then run(); stop() and hurry() from any thread.

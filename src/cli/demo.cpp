@@ -1,5 +1,5 @@
-// galley demo: the fast-food counter, on real files: how long the drinks wait behind the burgers in one shared line, and
-// with queues and pools of their own.
+// galley demo: the fast-food counter, on real files: how long the drinks wait behind the burgers in one shared line,
+// and with queues and pools of their own.
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -34,7 +34,8 @@ const std::array kRounds{
 Result<void> prepare(const fs::path& folder) {
   std::error_code failed;
   if (fs::exists(folder, failed) && !fs::exists(folder / kMark, failed) && !fs::is_empty(folder, failed)) {
-    return usage_error("--dir: " + folder.string() + " holds other files; allowed is a new or empty folder, or one of an earlier demo");
+    return usage_error("--dir: " + folder.string() +
+                       " holds other files; allowed is a new or empty folder, or one of an earlier demo");
   }
   fs::remove_all(folder, failed);
   if (!failed) fs::create_directories(folder / "meals", failed);
@@ -71,8 +72,10 @@ Result<int> serve(Context& context, const fs::path& folder) {
   const auto store = open_store("sqlite:" + path);
   if (!store) return store.error();
 
-  context.out.line("The counter: " + std::to_string(kBurgers) + " burgers (sets of files, 6 MB each, to compress) are ordered at once,");
-  context.out.line("then a drink (one small file) every " + base::format_duration(kPause) + ". Four slots. How long do the drinks wait?");
+  context.out.line("The counter: " + std::to_string(kBurgers) +
+                   " burgers (sets of files, 6 MB each, to compress) are ordered at once,");
+  context.out.line("then a drink (one small file) every " + base::format_duration(kPause) +
+                   ". Four slots. How long do the drinks wait?");
   context.out.line("");
   Table table({"LINE", "DRINKS WAIT p50", "p99", "MAX", "ALL SERVED AFTER"});
   std::size_t meals = 0;
@@ -85,8 +88,8 @@ Result<int> serve(Context& context, const fs::path& folder) {
     progress.done();
     if (!report) return report.error();
     const demo::Waits& waits = report->drinks;
-    table.row({what, base::format_duration(waits.p50), base::format_duration(waits.p99), base::format_duration(waits.max),
-               base::format_duration(report->whole)});
+    table.row({what, base::format_duration(waits.p50), base::format_duration(waits.p99),
+               base::format_duration(waits.max), base::format_duration(report->whole)});
     for (const demo::Meal& meal : report->meals) {
       if (auto right = demo::taste(meal); !right) return right.error();
       ++meals;
@@ -94,7 +97,8 @@ Result<int> serve(Context& context, const fs::path& folder) {
   }
   table.print(context.out, {1, 2, 3, 4});
   context.out.line("");
-  context.out.line("All " + std::to_string(meals) + " results were unpacked by the real gzip and are byte for byte the files they were made of.");
+  context.out.line("All " + std::to_string(meals) +
+                   " results were unpacked by the real gzip and are byte for byte the files they were made of.");
   context.out.line("The jobs are still there: galley jobs --store sqlite:" + path);
   return kExitOk;
 }

@@ -102,7 +102,8 @@ Result<RoundReport> open_counter(const StorePtr& store, const base::Clock& clock
   const base::Mono opened = clock.mono();
   const auto order = [&](Queue& queue, bool drink, std::vector<std::string> files) -> Result<void> {
     const std::string kind = drink ? "drink" : "burger";
-    Meal meal{std::move(files), folder + "/" + round.name + "-" + kind + "-" + std::to_string(report.meals.size()) + ".gz"};
+    Meal meal{std::move(files),
+              folder + "/" + round.name + "-" + kind + "-" + std::to_string(report.meals.size()) + ".gz"};
     const auto id = queue.enqueue(kind, meal);
     if (!id) return id.error();
     pickup.add({*id, drink});

@@ -12,10 +12,10 @@
 namespace galley::cli::demo {
 
 struct Round {
-  std::string name;                 ///< prefix of its queues and outputs
+  std::string name;  ///< prefix of its queues and outputs
   std::string burger_queue;
   std::string drink_queue;
-  std::vector<std::string> pools;   ///< "NAME=SLOTS:QUEUE"
+  std::vector<std::string> pools;  ///< "NAME=SLOTS:QUEUE"
 };
 
 struct Waits {
@@ -24,15 +24,16 @@ struct Waits {
 
 struct RoundReport {
   Waits drinks;
-  Duration whole{0};               ///< from the first order to the last one served
-  std::vector<Meal> meals;         ///< all that was cooked
+  Duration whole{0};        ///< from the first order to the last one served
+  std::vector<Meal> meals;  ///< all that was cooked
 };
 
 /// Progress of a round: how many of each were served.
 using OnServed = std::function<void(std::size_t burgers, std::size_t drinks)>;
 
-/// Opens the counter: orders all burgers, then a drink every `pause`, while a worker serves. The waits are those that the
-/// store recorded: from the enqueue to the start of the attempt. Errors: of the store, or Io if a job did not complete.
+/// Opens the counter: orders all burgers, then a drink every `pause`, while a worker serves. The waits are those that
+/// the store recorded: from the enqueue to the start of the attempt. Errors: of the store, or Io if a job did not
+/// complete.
 [[nodiscard]] Result<RoundReport> open_counter(const StorePtr& store, const base::Clock& clock, const Menu& menu,
                                                const Round& round, const std::string& folder, Duration pause,
                                                const OnServed& on_served);

@@ -82,7 +82,8 @@ class Gunzip {
   }
   [[nodiscard]] bool ended_well() {
     int status = 0;
-    const bool well = child_ > 0 && waitpid(child_, &status, 0) == child_ && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    const bool well =
+        child_ > 0 && waitpid(child_, &status, 0) == child_ && WIFEXITED(status) && WEXITSTATUS(status) == 0;
     child_ = -1;
     return well;
   }
@@ -130,7 +131,8 @@ Outcome cook(Attempt& attempt, const Meal& meal) {
     if (!in) return Outcome::fail(meal.files[i] + ": " + std::strerror(errno));
     while (in.read(buffer.data(), buffer.size()), in.gcount() > 0) {
       const auto size = static_cast<unsigned>(in.gcount());
-      if (gzwrite(out.get(), buffer.data(), size) != static_cast<int>(size)) return Outcome::fail(meal.output + ": cannot write");
+      if (gzwrite(out.get(), buffer.data(), size) != static_cast<int>(size))
+        return Outcome::fail(meal.output + ": cannot write");
     }
     attempt.progress(std::to_string(i + 1) + "/" + std::to_string(meal.files.size()) + " files");
   }
@@ -152,7 +154,8 @@ Result<void> taste(const Meal& meal) {
         if (more == 0) return trouble(meal.output, "gzip -dc gave too little for " + path);
         have += more;
       }
-      const auto wrong = std::mismatch(expected.begin(), expected.begin() + static_cast<std::ptrdiff_t>(size), got.begin());
+      const auto wrong =
+          std::mismatch(expected.begin(), expected.begin() + static_cast<std::ptrdiff_t>(size), got.begin());
       if (const auto at = static_cast<std::uintmax_t>(wrong.first - expected.begin()); at < size) {
         return trouble(meal.output, "wrong at byte " + std::to_string(offset + at) + " of " + path);
       }

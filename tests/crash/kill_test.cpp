@@ -1,7 +1,7 @@
-// Producers and workers killed with SIGKILL: nothing acknowledged is lost, nothing overlaps, the orphan runs again at once.
+// Producers and workers killed with SIGKILL: nothing acknowledged is lost, nothing overlaps, the orphan runs again at
+// once.
 
 #include <gtest/gtest.h>
-
 
 #include <algorithm>
 #include <csignal>
@@ -22,7 +22,11 @@ TEST(Killed, AWorkersJobRunsElsewhereWithinSecondsAndNeverTwiceAtATime) {
   const Fifo started(bench.dir().file("started"));
   const Fifo go_on(bench.dir().file("go-on"));
   // flock -n fails at once if the first attempt's processes are still alive.
-  ASSERT_EQ(bench.run({"enqueue", "--", "flock", "-n", "lock", "sh", "-c", "echo > started; read x < go-on; echo end >> file"}).exit_code, 0);
+  ASSERT_EQ(
+      bench
+          .run({"enqueue", "--", "flock", "-n", "lock", "sh", "-c", "echo > started; read x < go-on; echo end >> file"})
+          .exit_code,
+      0);
   Process first(bench.dir(), {.arguments = kWork});
   ASSERT_TRUE(started.wait());
   Process second(bench.dir(), {.arguments = kWork});
@@ -96,11 +100,13 @@ TEST(Processes, ManyOfThemShareOneFileWithoutALockErrorOrALostJob) {
   for (int i = 0; i < kEach; ++i) lines += std::to_string(i) + "\n";
   std::vector<std::unique_ptr<Process>> producers;
   std::vector<std::unique_ptr<Process>> workers;
-  for (int i = 0; i < kWorkers; ++i) workers.push_back(std::make_unique<Process>(bench.dir(), Start{.arguments = kWork}));
+  for (int i = 0; i < kWorkers; ++i)
+    workers.push_back(std::make_unique<Process>(bench.dir(), Start{.arguments = kWork}));
   for (auto& worker : workers) ASSERT_TRUE(worker->wait_err("worker.start")) << worker->finish().err;
   for (int i = 0; i < kProducers; ++i) {
     producers.push_back(std::make_unique<Process>(
-        bench.dir(), Start{.arguments = {"enqueue", "--each", "--wait", "--", "sh", "-c", "echo {} >> runs"}, .input = lines}));
+        bench.dir(),
+        Start{.arguments = {"enqueue", "--each", "--wait", "--", "sh", "-c", "echo {} >> runs"}, .input = lines}));
   }
   for (auto& producer : producers) {
     const Finished end = producer->finish();

@@ -119,7 +119,7 @@ TEST_F(AllowedProgramsOf, AnyLooksNamesUpAndTakesPathsAsTheyAre) {
   EXPECT_EQ(run(any, "convert").value(), root_ + "/one/convert");
   EXPECT_EQ(run(any, "only-two").value(), root_ + "/two/only-two");
   EXPECT_EQ(run(any, "/no/such").value(), "/no/such");
-  EXPECT_EQ(run(any, "tools/run", "/work").value(), "/work/tools/run");
+  EXPECT_EQ(run(any, "tools/run", "/site").value(), "/site/tools/run");
   EXPECT_EQ(run(any, "./planted").value(), (fs::current_path() / "./planted").string());
   EXPECT_EQ(run(any, "nowhere").error().message,
             "no program \"nowhere\" on the PATH that this worker was started with");

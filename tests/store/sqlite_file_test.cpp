@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <latch>
@@ -19,7 +21,9 @@ namespace {
 
 class SqliteFile : public testing::Test {
  protected:
-  Result<std::unique_ptr<Store>> open(const std::string& path) { return open_sqlite({path, Durability::Full, false, &clock_}); }
+  Result<std::unique_ptr<Store>> open(const std::string& path) {
+    return open_sqlite({path, Durability::Full, false, &clock_});
+  }
 
   void write(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
   std::string bytes_of(const std::string& path) {
@@ -121,12 +125,36 @@ TEST_F(SqliteFile, ATruncatedStoreIsRefused) {
     for (int i = 0; i < 100; ++i) ASSERT_TRUE((*store)->enqueue(std::vector(10, a_job())));
   }
   const std::string whole = bytes_of(path);
-  for (const std::size_t size : {whole.size() - 1, whole.size() / 2, std::size_t{4096}, std::size_t{200}, std::size_t{50}}) {
+  for (const std::size_t size :
+       {whole.size() - 1, whole.size() / 2, std::size_t{4096}, std::size_t{200}, std::size_t{50}}) {
     write(path, whole.substr(0, size));
     expect_refused(path, Errc::NotAStore);
   }
   write(path, whole);
   EXPECT_TRUE(open(path));
+}
+
+// Root may write everything, so the look is taken by a process that has become nobody.
+TEST_F(SqliteFile, AStoreThatThisUserCannotWriteIsNamedAndLeftAsItIs) {
+  const std::string path = dir_.file("locked.db");
+  { ASSERT_TRUE((*open(path))->enqueue(std::vector{a_job()})); }
+  ASSERT_EQ(chmod(dir_.path().c_str(), 0755), 0);
+  for (const mode_t mode : {0444U, 0400U}) {
+    ASSERT_EQ(chmod(path.c_str(), mode), 0);
+    const std::string before = bytes_of(path);
+    const pid_t child = fork();
+    if (child == 0) {
+      if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) _exit(2);
+      const auto store = open(path);
+      _exit(!store && store.error().code == Errc::ReadOnly && store.error().message.find("denied") != std::string::npos
+                ? 0
+                : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+    EXPECT_EQ(bytes_of(path), before);
+  }
 }
 
 TEST_F(SqliteFile, ADirectoryAndAMissingDirectoryAreNamed) {
@@ -139,8 +167,10 @@ TEST_F(SqliteFile, ADirectoryAndAMissingDirectoryAreNamed) {
 }
 
 TEST_F(SqliteFile, NetworkFileSystemsAreKnownByName) {
-  for (const char* type : {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph"}) EXPECT_TRUE(sqlite::is_network_fs(type)) << type;
-  for (const char* type : {"ext4", "xfs", "btrfs", "tmpfs", "overlay", "zfs", ""}) EXPECT_FALSE(sqlite::is_network_fs(type)) << type;
+  for (const char* type : {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph"})
+    EXPECT_TRUE(sqlite::is_network_fs(type)) << type;
+  for (const char* type : {"ext4", "xfs", "btrfs", "tmpfs", "overlay", "zfs", ""})
+    EXPECT_FALSE(sqlite::is_network_fs(type)) << type;
 }
 
 // Closing any descriptor of a file drops the process's POSIX locks on it: a second opening that peeked at the header by

@@ -52,8 +52,9 @@ TEST_F(SqlitePlan, NoStatementScansOrSorts) {
 }
 
 TEST_F(SqlitePlan, AScanASortAndAnOffsetAreSeen) {
-  for (const char* bad : {"SELECT id FROM galley_jobs WHERE priority = 3",
-                          "SELECT lane FROM galley_ready WHERE lane = 1 ORDER BY id", "SELECT id FROM galley_jobs WHERE id > 1 LIMIT 1 OFFSET 9"}) {
+  for (const char* bad :
+       {"SELECT id FROM galley_jobs WHERE priority = 3", "SELECT lane FROM galley_ready WHERE lane = 1 ORDER BY id",
+        "SELECT id FROM galley_jobs WHERE id > 1 LIMIT 1 OFFSET 9"}) {
     EXPECT_FALSE(is_bounded(Sql::FindJob, plan_of(db_, bad), bad)) << bad;
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
-// The backend's class; its verbs stand in enqueue.cpp, claim.cpp, finish.cpp, renew.cpp, step.cpp, look.cpp, operate.cpp.
+// The backend's class; its verbs stand in enqueue.cpp, claim.cpp, finish.cpp, renew.cpp, step.cpp, look.cpp,
+// operate.cpp.
 
 #include <atomic>
 #include <map>
@@ -44,8 +45,8 @@ class Backend final : public Store {
   [[nodiscard]] Database& database() noexcept { return db_; }
 
  private:
-  /// Whether the answer must wait for the disk: an enqueue and an operator's act under Durability::Full. A lost claim or
-  /// finish is a repeat, which at-least-once allows.
+  /// Whether the answer must wait for the disk: an enqueue and an operator's act under Durability::Full. A lost claim
+  /// or finish is a repeat, which at-least-once allows.
   enum class Sync : std::uint8_t { Yes, No };
   enum class Rings : std::uint8_t { Yes, No };
 
@@ -83,8 +84,8 @@ class Backend final : public Store {
     JobId id;
   };
   struct StepPlan {
-    std::vector<Due> due;                                 ///< by (due, id)
-    std::vector<std::pair<std::int64_t, JobId>> lapsed;   ///< (epoch, job): oldest claim first
+    std::vector<Due> due;                                ///< by (due, id)
+    std::vector<std::pair<std::int64_t, JobId>> lapsed;  ///< (epoch, job): oldest claim first
     std::set<WorkerId> dead;
     std::set<WorkerId> bereft;  ///< the dead ones whose claims are among `lapsed`
     Duration next{0};

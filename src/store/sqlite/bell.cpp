@@ -21,7 +21,9 @@ constexpr int kLastRecheckMs = 512;
 }  // namespace
 
 SqliteBell::SqliteBell(BellTower& tower, const std::string& wal_path)
-    : tower_(tower), event_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), inotify_fd_(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
+    : tower_(tower),
+      event_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      inotify_fd_(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
   // Without inotify (a limit of the system is reached) the safety look still finds what others did, only later.
   if (inotify_fd_ >= 0 && inotify_add_watch(inotify_fd_, wal_path.c_str(), IN_MODIFY) < 0) {
     close(inotify_fd_);
@@ -40,7 +42,8 @@ SqliteBell::~SqliteBell() {
 }
 
 Ring SqliteBell::wait(Duration timeout) {
-  const auto whole_ms = (std::max(timeout, Duration{0}) + std::chrono::microseconds(999)) / std::chrono::milliseconds(1);
+  const auto whole_ms =
+      (std::max(timeout, Duration{0}) + std::chrono::microseconds(999)) / std::chrono::milliseconds(1);
   std::array<pollfd, 2> fds{{{event_fd_, POLLIN, 0}, {inotify_fd_, POLLIN, 0}}};
   int left = static_cast<int>(std::min<std::int64_t>(whole_ms, 3'600'000));
   for (;;) {

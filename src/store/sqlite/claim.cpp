@@ -57,7 +57,8 @@ void Backend::check_worker(WorkerId worker) {
   Query known(db_, Sql::FindWorker);
   known.bind(worker);
   if (!known.row() || known.integer(1) != 0) {
-    throw Refused{{Errc::NotFound, "worker " + std::to_string(worker) + " is not known here (any more)", Written::Nothing}};
+    throw Refused{
+        {Errc::NotFound, "worker " + std::to_string(worker) + " is not known here (any more)", Written::Nothing}};
   }
 }
 
@@ -107,7 +108,8 @@ std::vector<LaneKey> Backend::wanted_lanes(const ClaimRequest& request, QueueKey
   if (request.commands.any) {
     lanes.push_back(directory_.find_lane(queue, "", std::string(kAnyProgram)));
   } else {
-    for (const std::string& program : request.commands.programs) lanes.push_back(directory_.find_lane(queue, "", program));
+    for (const std::string& program : request.commands.programs)
+      lanes.push_back(directory_.find_lane(queue, "", program));
   }
   return lanes;
 }
@@ -182,7 +184,8 @@ job::Claim Backend::take(Transaction& tx, const ClaimRequest& request, std::int6
   job::Claim claim;
   claim.id = {id, tx.next_epoch()};
   Query(db_, Sql::InsertRunning)
-      .bind(id, claim.id.epoch, request.worker, lane, tx.mono_us() + request.lease.count(), tx.wall_us()).run();
+      .bind(id, claim.id.epoch, request.worker, lane, tx.mono_us() + request.lease.count(), tx.wall_us())
+      .run();
   tx.count(lane, JobState::Running, 1);
   claim.queue = std::move(record->queue);
   claim.kind = std::move(record->kind);

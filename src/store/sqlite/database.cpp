@@ -108,7 +108,8 @@ int Query::run() {
 std::string Query::text(int column) const {
   const void* bytes = sqlite3_column_blob(stmt_, column);  // for text too: no conversion, may hold NUL
   const int size = sqlite3_column_bytes(stmt_, column);
-  return bytes != nullptr ? std::string(static_cast<const char*>(bytes), static_cast<std::size_t>(size)) : std::string();
+  return bytes != nullptr ? std::string(static_cast<const char*>(bytes), static_cast<std::size_t>(size))
+                          : std::string();
 }
 
 Error to_error(const SqlError& error, std::string_view path, Written written) {
@@ -117,20 +118,18 @@ Error to_error(const SqlError& error, std::string_view path, Written written) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return {Errc::Unavailable, where + "another program has held the store locked for 30 s; try again", written};
-    case SQLITE_FULL:
-      return {Errc::DiskFull, where + "no space left on the device; free some and try again", written};
+    case SQLITE_FULL: return {Errc::DiskFull, where + "no space left on the device; free some and try again", written};
     case SQLITE_READONLY:
-    case SQLITE_PERM:
-      return {Errc::ReadOnly, where + "the store cannot be written: " + error.what(), written};
-    case SQLITE_CANTOPEN:
-      return {Errc::Io, where + "cannot be opened: " + error.what(), written};
-    case SQLITE_NOTADB:
-      return {Errc::NotAStore, where + "is not a Galley store (not an SQLite file)", written};
+    case SQLITE_PERM: return {Errc::ReadOnly, where + "the store cannot be written: " + error.what(), written};
+    case SQLITE_CANTOPEN: return {Errc::Io, where + "cannot be opened: " + error.what(), written};
+    case SQLITE_NOTADB: return {Errc::NotAStore, where + "is not a Galley store (not an SQLite file)", written};
     case SQLITE_CORRUPT:
-      return {Errc::NotAStore, where + "is damaged: " + error.what() + "; restore a backup, or save what is readable with "
-              "`sqlite3 FILE .recover`", written};
-    default:
-      return {Errc::Io, where + error.what(), written};
+      return {Errc::NotAStore,
+              where + "is damaged: " + error.what() +
+                  "; restore a backup, or save what is readable with "
+                  "`sqlite3 FILE .recover`",
+              written};
+    default: return {Errc::Io, where + error.what(), written};
   }
 }
 

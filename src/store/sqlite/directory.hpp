@@ -17,8 +17,8 @@ namespace galley::store::sqlite {
 using QueueKey = std::int64_t;
 using LaneKey = std::int64_t;
 
-/// A lane of (queue, kind). Command jobs also wait in two lanes without a kind: (queue, "", program) and (queue, "", ""),
-/// so that a worker that may run some or all programs finds them with one seek, however many kinds there are.
+/// A lane of (queue, kind). Command jobs also wait in two lanes without a kind: (queue, "", program) and (queue, "",
+/// ""), so that a worker that may run some or all programs finds them with one seek, however many kinds there are.
 struct Lane {
   LaneKey id = 0;
   QueueKey queue = 0;

@@ -49,8 +49,7 @@ Enqueued Backend::enqueue_one(Transaction& tx, const job::NewJob& job) {
     known.bind(job.token);
     if (known.row()) return {known.integer(0), true};
   }
-  const std::int64_t due =
-      job.at ? job.at->time_since_epoch().count() : tx.wall_us() + job.delay.count();
+  const std::int64_t due = job.at ? job.at->time_since_epoch().count() : tx.wall_us() + job.delay.count();
   const bool later = due > tx.wall_us();
   Place place;
   place.id = tx.next_id();

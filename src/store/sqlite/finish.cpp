@@ -40,7 +40,8 @@ FinishAnswer Backend::finish_one(Transaction& tx, const Finish& finish) {
     taken.bind(id, finish.claim.epoch);
     if (!taken.row()) {
       const auto row = read_row(db_, id);
-      return row && row->epoch != 0 && row->epoch == finish.claim.epoch ? FinishAnswer::AlreadyFinished : FinishAnswer::LeaseLost;
+      return row && row->epoch != 0 && row->epoch == finish.claim.epoch ? FinishAnswer::AlreadyFinished
+                                                                        : FinishAnswer::LeaseLost;
     }
     lane = taken.integer(0);
     worker = taken.integer(1);
@@ -92,8 +93,9 @@ void Backend::keep_attempt(JobId id, int attempt, const Finish& finish, std::int
                            const std::string& worker) {
   const job::AttemptReport& report = finish.report;
   Query(db_, Sql::InsertAttempt)
-      .bind(id, attempt, finish.outcome, started_us, ended_us, worker, report.run_time.count(), unless_empty(report.error),
-            report.exit_code, report.signal, unless_empty(report.out), unless_empty(report.err), unless_empty(report.log))
+      .bind(id, attempt, finish.outcome, started_us, ended_us, worker, report.run_time.count(),
+            unless_empty(report.error), report.exit_code, report.signal, unless_empty(report.out),
+            unless_empty(report.err), unless_empty(report.log))
       .run();
   if (attempt > limits::kMaxKeptAttempts) {
     Query(db_, Sql::TrimAttempts).bind(id, attempt - limits::kMaxKeptAttempts).run();

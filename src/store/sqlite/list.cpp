@@ -46,7 +46,8 @@ std::optional<Cursor> cursor_from(const std::string& text) {
   if (text.empty()) return cursor;
   std::istringstream in(text);
   std::string rest;
-  if (!(in >> cursor.state >> cursor.a >> cursor.id >> cursor.queue >> cursor.kind) || (in >> rest)) return std::nullopt;
+  if (!(in >> cursor.state >> cursor.a >> cursor.id >> cursor.queue >> cursor.kind) || (in >> rest))
+    return std::nullopt;
   if (cursor.state >= kStateOrder.size()) return std::nullopt;
   if (cursor.queue == "-") cursor.queue.clear();
   if (cursor.kind == "-") cursor.kind.clear();
@@ -83,7 +84,8 @@ class Lister {
   [[nodiscard]] std::size_t room() const { return std::min(limit_ - ids_.size(), kMaxLook - looked_); }
   [[nodiscard]] bool matches(LaneKey id) const {
     const Lane& lane = directory_.lane(id);
-    return (!filter_.queue || directory_.queue_name(lane.queue) == *filter_.queue) && (!filter_.kind || lane.kind == *filter_.kind);
+    return (!filter_.queue || directory_.queue_name(lane.queue) == *filter_.queue) &&
+           (!filter_.kind || lane.kind == *filter_.kind);
   }
 
   void load_groups() {

@@ -169,8 +169,8 @@ std::string fs_type(const struct stat& status) {
   return {};
 }
 
-/// Reads the header through SQLite's own descriptor: opening the file once more and closing it again would drop the locks
-/// that other connections of this process hold on it (https://sqlite.org/howtocorrupt.html, section 2.2).
+/// Reads the header through SQLite's own descriptor: opening the file once more and closing it again would drop the
+/// locks that other connections of this process hold on it (https://sqlite.org/howtocorrupt.html, section 2.2).
 void check_header(Database& db, const std::string& path) {
   sqlite3_file* file = nullptr;
   sqlite3_file_control(db.raw(), "main", SQLITE_FCNTL_FILE_POINTER, static_cast<void*>(&file));
@@ -214,8 +214,9 @@ int stored_version(Database& db, const std::string& path) {
 
 bool is_network_fs(std::string_view type) noexcept {
   constexpr std::array<std::string_view, 18> kTypes{
-      "nfs",  "nfs4",       "cifs",           "smb3",        "smbfs", "ncpfs",      "afs",          "9p", "ceph",
-      "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.rclone", "fuse.davfs2", "lustre", "gfs2", "ocfs2"};
+      "nfs",       "nfs4",        "cifs",        "smb3",       "smbfs",          "ncpfs",
+      "afs",       "9p",          "ceph",        "fuse.sshfs", "fuse.glusterfs", "fuse.ceph",
+      "fuse.s3fs", "fuse.rclone", "fuse.davfs2", "lustre",     "gfs2",           "ocfs2"};
   return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
 }
 
@@ -225,18 +226,24 @@ void prepare_file(const std::string& path, bool force_network_fs) {
     if (errno != ENOENT) refuse(Errc::Io, path, "cannot be opened: " + errno_text());
     const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 && errno != EEXIST) {
-      const Errc code = errno == EROFS || errno == EACCES ? Errc::ReadOnly : errno == ENOSPC ? Errc::DiskFull : Errc::Io;
+      const Errc code = errno == EROFS || errno == EACCES ? Errc::ReadOnly
+                        : errno == ENOSPC                 ? Errc::DiskFull
+                                                          : Errc::Io;
       refuse(code, path, "cannot be created: " + errno_text());
     }
     if (fd >= 0) close(fd);
     if (stat(path.c_str(), &status) != 0) refuse(Errc::Io, path, "cannot be opened: " + errno_text());
   }
   if (!S_ISREG(status.st_mode)) refuse(Errc::NotAStore, path, "is not a file");
+  if (faccessat(AT_FDCWD, path.c_str(), R_OK | W_OK, AT_EACCESS) != 0) {
+    refuse(Errc::ReadOnly, path, "cannot be read and written by this user: " + errno_text());
+  }
   const std::string type = fs_type(status);
   if (!force_network_fs && is_network_fs(type)) {
-    refuse(Errc::InvalidInput, path,
-           "is on a network file system (" + type +
-               "), where locks cannot be relied upon; use a local disk, or say ?force_network_fs=1 for a single process");
+    refuse(
+        Errc::InvalidInput, path,
+        "is on a network file system (" + type +
+            "), where locks cannot be relied upon; use a local disk, or say ?force_network_fs=1 for a single process");
   }
 }
 

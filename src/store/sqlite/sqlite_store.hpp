@@ -20,7 +20,7 @@ enum class Durability : std::uint8_t {
 struct SqliteOptions {
   std::string path;
   Durability durability = Durability::Full;
-  bool force_network_fs = false;  ///< locks and shared memory do not work reliably there
+  bool force_network_fs = false;       ///< locks and shared memory do not work reliably there
   const base::Clock* clock = nullptr;  ///< must outlive the store
 };
 

@@ -55,8 +55,7 @@ void Transaction::enter(const Place& place) {
     case JobState::Scheduled:
       Query(db_, Sql::InsertScheduled).bind(directory_.lane(place.lane).queue, place.position, place.id).run();
       break;
-    case JobState::Blocked:
-      break;
+    case JobState::Blocked: break;
     default:
       GALLEY_ASSERT(is_ended(place.state));
       Query(db_, Sql::InsertEnded).bind(place.lane, name(place.state), place.position, place.id).run();
@@ -73,11 +72,9 @@ void Transaction::leave(const Place& place) {
       }
       break;
     case JobState::Scheduled:
-      gone = Query(db_, Sql::DeleteScheduled)
-                 .bind(directory_.lane(place.lane).queue, place.position, place.id).run();
+      gone = Query(db_, Sql::DeleteScheduled).bind(directory_.lane(place.lane).queue, place.position, place.id).run();
       break;
-    case JobState::Blocked:
-      break;
+    case JobState::Blocked: break;
     default:
       GALLEY_ASSERT(is_ended(place.state));
       gone = Query(db_, Sql::DeleteEnded).bind(place.lane, name(place.state), place.position, place.id).run();
