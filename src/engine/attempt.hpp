@@ -72,13 +72,13 @@ class RunningAttempt final : public Attempt {
   const base::Clock& clock_;
   const std::function<void()> on_news_;
   std::stop_source stop_;
-  mutable std::atomic<bool> looked_ = false;       ///< stop_requested() said true
+  mutable std::atomic<bool> looked_ = false;  ///< stop_requested() said true
   mutable std::atomic<bool> took_token_ = false;
 
   mutable std::mutex mutex_;
   Process* process_ = nullptr;
-  bool signalled_ = false;   ///< the command was sent the signal before it ended
-  bool announced_ = false;   ///< on_news_ was called and no renewal has been taken since
+  bool signalled_ = false;  ///< the command was sent the signal before it ended
+  bool announced_ = false;  ///< on_news_ was called and no renewal has been taken since
   News progress_;
   News checkpoint_;
   std::string log_;

@@ -84,7 +84,8 @@ Result<Backlog> look_at_backlog(store::Store& store, const BacklogQuery& query) 
     if (!among(query.queues, lane.queue)) continue;
     if (among(*paused, lane.queue)) {
       const bool waits = lane.count[static_cast<std::size_t>(JobState::Ready)] +
-                             lane.count[static_cast<std::size_t>(JobState::Scheduled)] > 0;
+                             lane.count[static_cast<std::size_t>(JobState::Scheduled)] >
+                         0;
       if (waits && !among(backlog.paused, lane.queue)) backlog.paused.push_back(lane.queue);
       continue;
     }

@@ -111,8 +111,8 @@ Turn Dispatcher::act(const Step&) {
   if (!answer) return failed("step", answer.error());
   for (const store::WorkerId worker : answer->dead_workers) logger_.warn("worker.dead", {{"worker", worker}});
   if (answer->recovered + answer->quarantined > 0) {
-    logger_.warn("jobs.recovered", {{"ready", std::int64_t{answer->recovered}},
-                                    {"quarantined", std::int64_t{answer->quarantined}}});
+    logger_.warn("jobs.recovered",
+                 {{"ready", std::int64_t{answer->recovered}}, {"quarantined", std::int64_t{answer->quarantined}}});
   }
   const std::lock_guard lock(shared_.mutex);
   shared_.core.on_stepped(clock_.mono(), *answer);
@@ -160,8 +160,8 @@ Turn Dispatcher::failed(std::string_view verb, const Error& error) {
 
 void Dispatcher::log_finish(const store::Finish& finish, const FinishNote& note, store::FinishAnswer answer) const {
   if (answer == store::FinishAnswer::LeaseLost) {
-    logger_.warn("job.lease_lost", {{"job", finish.claim.job}, {"epoch", finish.claim.epoch},
-                                    {"outcome", finish.outcome}});
+    logger_.warn("job.lease_lost",
+                 {{"job", finish.claim.job}, {"epoch", finish.claim.epoch}, {"outcome", finish.outcome}});
     return;
   }
   const base::LogLevel level = level_of(finish);
@@ -170,19 +170,27 @@ void Dispatcher::log_finish(const store::Finish& finish, const FinishNote& note,
   const std::int64_t attempt = finish.counters.attempts;
   const std::int64_t ran = milliseconds(finish.report.run_time);
   if (finish.report.error.empty()) {
-    logger_.log(level, event, {{"job", finish.claim.job}, {"kind", note.kind}, {"queue", note.queue},
-                               {"attempt", attempt}, {"run_ms", ran}});
+    logger_.log(
+        level, event,
+        {{"job", finish.claim.job}, {"kind", note.kind}, {"queue", note.queue}, {"attempt", attempt}, {"run_ms", ran}});
   } else {
-    logger_.log(level, event, {{"job", finish.claim.job}, {"kind", note.kind}, {"queue", note.queue},
-                               {"attempt", attempt}, {"run_ms", ran}, {"outcome", finish.outcome},
-                               {"delay_ms", milliseconds(finish.delay)}, {"error", finish.report.error}});
+    logger_.log(level, event,
+                {{"job", finish.claim.job},
+                 {"kind", note.kind},
+                 {"queue", note.queue},
+                 {"attempt", attempt},
+                 {"run_ms", ran},
+                 {"outcome", finish.outcome},
+                 {"delay_ms", milliseconds(finish.delay)},
+                 {"error", finish.report.error}});
   }
 }
 
 void Dispatcher::log_trouble(const Trouble& trouble) {
   for (const job::ClaimId& claim : trouble.given_up) {
-    logger_.error("job.end_not_told", {{"job", claim.job}, {"epoch", claim.epoch},
-                                       {"error", "its lease ended before the store could be reached"}});
+    logger_.error(
+        "job.end_not_told",
+        {{"job", claim.job}, {"epoch", claim.epoch}, {"error", "its lease ended before the store could be reached"}});
   }
   if (std::exchange(failing_, trouble.failing) && !failing_) logger_.info("store.reached");
   if (trouble.stalled.empty()) return;

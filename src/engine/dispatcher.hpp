@@ -43,7 +43,7 @@ class Runner {
 
 struct Turn {
   bool done = false;
-  bool abandoned = false;  ///< see Done
+  bool abandoned = false;                ///< see Done
   std::optional<base::Mono> wait_until;  ///< nothing: turn again now
 };
 
@@ -80,7 +80,7 @@ class Dispatcher {
   base::Logger logger_;
   Duration lease_;
   std::function<bool(const job::JobRecord&)> serves_;
-  bool failing_ = false;       ///< said so
+  bool failing_ = false;  ///< said so
   bool said_stalled_ = false;
 };
 

@@ -11,7 +11,7 @@ namespace galley::engine {
 
 namespace {
 
-constexpr std::array<std::string_view, 6> kReasonNames{"none", "timed_out", "cancelled",
+constexpr std::array<std::string_view, 6> kReasonNames{"none",     "timed_out",    "cancelled",
                                                        "shutdown", "lease_ending", "lost"};
 
 /// A command put back at a shutdown: long enough for the worker to be gone, so that no other slot of it is in the way.

@@ -26,7 +26,7 @@ enum class StopReason : std::uint8_t {
 /// The end of an attempt as its slot saw it.
 struct AttemptEnd {
   std::optional<Outcome> outcome;  ///< nothing: the handler returned nothing
-  bool implied = false;   ///< the outcome is not the handler's word but an exception or a command's end
+  bool implied = false;            ///< the outcome is not the handler's word but an exception or a command's end
   bool saw_stop = false;  ///< it had looked at a stop request; a command: it was sent the signal before it ended
   bool command = false;
   job::AttemptReport report;  ///< but its error, where the outcome brings one

@@ -20,8 +20,8 @@ Result<void> check_json(std::string_view text) {
 }
 
 /// One job ready for the store. `content` Json: the payload is checked.
-Result<job::NewJob> new_job(const std::string& queue, std::string_view kind, job::Content content,
-                            std::string payload, const JobOptions& options) {
+Result<job::NewJob> new_job(const std::string& queue, std::string_view kind, job::Content content, std::string payload,
+                            const JobOptions& options) {
   job::NewJob job;
   job.queue = queue;
   job.kind = kind;

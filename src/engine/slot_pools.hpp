@@ -23,7 +23,7 @@ inline constexpr base::Mono kNever{Duration{std::numeric_limits<std::int64_t>::m
 
 /// What a worker can run.
 struct Capability {
-  std::vector<std::string> kinds;     ///< with a handler
+  std::vector<std::string> kinds;  ///< with a handler
   bool any_command = false;
   std::vector<std::string> programs;  ///< as AllowedPrograms::claimable
 };

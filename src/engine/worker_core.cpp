@@ -10,12 +10,12 @@ namespace {
 
 constexpr Duration kFirstRetry = std::chrono::milliseconds(50);
 constexpr Duration kLastRetry = std::chrono::seconds(2);
-constexpr Duration kTellEvery = std::chrono::seconds(1);        // progress and checkpoints are written at each
+constexpr Duration kTellEvery = std::chrono::seconds(1);         // progress and checkpoints are written at each
 constexpr Duration kHearEvery = std::chrono::milliseconds(250);  // a busy worker's looks at signals alone
-constexpr Duration kStepSoon = std::chrono::milliseconds(10);   // so that others get the store in between
+constexpr Duration kStepSoon = std::chrono::milliseconds(10);    // so that others get the store in between
 constexpr Duration kDrainLook = std::chrono::milliseconds(500);  // the end of other workers' jobs rings no bell
 constexpr Duration kLookSoon = std::chrono::milliseconds(50);
-constexpr Duration kNotStarting = std::chrono::seconds(1);      // no thread to be had: claims wait that long
+constexpr Duration kNotStarting = std::chrono::seconds(1);  // no thread to be had: claims wait that long
 constexpr Duration kStalled = std::chrono::seconds(30);
 
 }  // namespace
@@ -89,9 +89,7 @@ std::optional<Exchange> WorkerCore::plan_exchange(base::Mono now) {
 /// Nothing of ours is under way.
 bool WorkerCore::idle() const noexcept { return running_.empty() && sending_.empty() && pending_.empty(); }
 
-bool WorkerCore::may_look() const noexcept {
-  return phase_ == Phase::Working && pools_.free() > 0 && pools_.dry();
-}
+bool WorkerCore::may_look() const noexcept { return phase_ == Phase::Working && pools_.free() > 0 && pools_.dry(); }
 
 std::optional<Look> WorkerCore::plan_look(base::Mono now) const {
   if (!may_look() || now < look_at_) return std::nullopt;

@@ -66,8 +66,8 @@ struct Exchange {  ///< Store::finish_and_claim
 struct Renew {  ///< Store::renew, with what the attempts have to tell
   std::span<const SlotClaim> claims;
 };
-struct Step {};     ///< Store::step
-struct Look {       ///< look_at_backlog
+struct Step {};  ///< Store::step
+struct Look {    ///< look_at_backlog
   std::vector<std::string> queues;
   std::vector<std::string> dry;
   bool whole = false;
@@ -157,7 +157,7 @@ class WorkerCore {
   WorkerReport report_;
   Phase phase_ = Phase::Working;
   bool abandoned_ = false;
-  bool asked_ = false;  ///< the exchange under way has requests
+  bool asked_ = false;               ///< the exchange under way has requests
   base::Mono stop_all_at_ = kNever;  ///< of Stopping
 
   // Ends on their way to the store: those of the call under way, and those for the next one.
@@ -169,7 +169,7 @@ class WorkerCore {
 
   // Renewals.
   base::Mono renew_at_;
-  base::Mono tell_at_{};             ///< the news are told no sooner
+  base::Mono tell_at_{};  ///< the news are told no sooner
   std::set<SlotId> to_renew_;
   std::set<SlotId> news_;
   std::vector<SlotClaim> renewing_;  ///< of the call under way

@@ -54,8 +54,9 @@ Result<WorkerReport> WorkerRun::run() {
     const std::lock_guard lock(shared_.mutex);
     report = shared_.core.report();
   }
-  logger_.info("worker.stopped", {{"worker", *worker}, {"completed", report.completed}, {"failed", report.failed},
-                                  {"dead", report.dead}});
+  logger_.info(
+      "worker.stopped",
+      {{"worker", *worker}, {"completed", report.completed}, {"failed", report.failed}, {"dead", report.dead}});
   if (last.abandoned) settings_.exit_process();
   return report;
 }
@@ -102,7 +103,9 @@ void WorkerRun::wake_dispatcher() {
 
 void WorkerRun::adopt(Start& start) {
   const SlotId slot = start.slot;
-  logger_.debug("job.start", {{"job", start.claim.id.job}, {"kind", start.claim.kind}, {"queue", start.claim.queue},
+  logger_.debug("job.start", {{"job", start.claim.id.job},
+                              {"kind", start.claim.kind},
+                              {"queue", start.claim.queue},
                               {"attempt", std::int64_t{start.claim.counters.attempts} + 1}});
   attempts_[slot] = std::make_shared<RunningAttempt>(std::move(start.claim), start.deadline, clock_, [this, slot] {
     const std::lock_guard lock(shared_.mutex);

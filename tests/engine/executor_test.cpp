@@ -32,35 +32,47 @@ class ExecutorTest : public testing::Test {
 
 TEST_F(ExecutorTest, SaysWhetherTheHandlerLookedAtTheStop) {
   const auto blind = attempt_of();
-  EXPECT_FALSE(run([&](Attempt& a, std::string_view) -> std::optional<Outcome> {
-                 EXPECT_FALSE(a.stop_requested());
-                 blind->request_stop();
-                 return {};
-               }, *blind).saw_stop);
+  EXPECT_FALSE(run(
+                   [&](Attempt& a, std::string_view) -> std::optional<Outcome> {
+                     EXPECT_FALSE(a.stop_requested());
+                     blind->request_stop();
+                     return {};
+                   },
+                   *blind)
+                   .saw_stop);
   const auto looked = attempt_of();
-  EXPECT_TRUE(run([&](Attempt& a, std::string_view) -> std::optional<Outcome> {
-                looked->request_stop();
-                EXPECT_TRUE(a.stop_requested());
-                return {};
-              }, *looked).saw_stop);
+  EXPECT_TRUE(run(
+                  [&](Attempt& a, std::string_view) -> std::optional<Outcome> {
+                    looked->request_stop();
+                    EXPECT_TRUE(a.stop_requested());
+                    return {};
+                  },
+                  *looked)
+                  .saw_stop);
   const auto token = attempt_of();
-  EXPECT_TRUE(run([&](Attempt& a, std::string_view) -> std::optional<Outcome> {
-                const auto taken = a.stop_token();
-                token->request_stop();
-                EXPECT_TRUE(taken.stop_requested());
-                return {};
-              }, *token).saw_stop);
+  EXPECT_TRUE(run(
+                  [&](Attempt& a, std::string_view) -> std::optional<Outcome> {
+                    const auto taken = a.stop_token();
+                    token->request_stop();
+                    EXPECT_TRUE(taken.stop_requested());
+                    return {};
+                  },
+                  *token)
+                  .saw_stop);
   const auto unasked = attempt_of();
-  EXPECT_FALSE(run([](Attempt& a, std::string_view) -> std::optional<Outcome> {
-                 static_cast<void>(a.stop_token());
-                 return {};
-               }, *unasked).saw_stop);
+  EXPECT_FALSE(run(
+                   [](Attempt& a, std::string_view) -> std::optional<Outcome> {
+                     static_cast<void>(a.stop_token());
+                     return {};
+                   },
+                   *unasked)
+                   .saw_stop);
 }
 
 TEST_F(ExecutorTest, AnExceptionIsAnImpliedFailureAndAnOutcomeIsNot) {
   const auto attempt = attempt_of();
-  AttemptEnd end = run([](Attempt&, std::string_view) -> std::optional<Outcome> { throw std::logic_error("x"); },
-                       *attempt);
+  AttemptEnd end =
+      run([](Attempt&, std::string_view) -> std::optional<Outcome> { throw std::logic_error("x"); }, *attempt);
   EXPECT_TRUE(end.implied);
   EXPECT_EQ(end.outcome->kind(), Outcome::Kind::Failed);
   EXPECT_EQ(end.outcome->text(), "x");
@@ -70,11 +82,13 @@ TEST_F(ExecutorTest, AnExceptionIsAnImpliedFailureAndAnOutcomeIsNot) {
 
 TEST_F(ExecutorTest, MeasuresTheRunTimeOnTheMonotonicClock) {
   const auto attempt = attempt_of();
-  const AttemptEnd end = run([&](Attempt&, std::string_view) -> std::optional<Outcome> {
-    clock.advance(3s);
-    clock.step_wall(1h);
-    return {};
-  }, *attempt);
+  const AttemptEnd end = run(
+      [&](Attempt&, std::string_view) -> std::optional<Outcome> {
+        clock.advance(3s);
+        clock.step_wall(1h);
+        return {};
+      },
+      *attempt);
   EXPECT_EQ(end.report.run_time, 3s);
 }
 

@@ -74,8 +74,7 @@ TEST_F(QueueTest, RefusesBadNamesAndOptions) {
   JobOptions options;
   options.priority = 11;
   EXPECT_EQ(queue.enqueue_bytes("k", "", options).error().code, Errc::InvalidInput);
-  EXPECT_EQ(queue.enqueue_bytes("k", std::string(limits::kMaxPayloadBytes + 1, 'x')).error().code,
-            Errc::InvalidInput);
+  EXPECT_EQ(queue.enqueue_bytes("k", std::string(limits::kMaxPayloadBytes + 1, 'x')).error().code, Errc::InvalidInput);
   EXPECT_TRUE(store->batches.empty());
 }
 

@@ -249,18 +249,21 @@ void prepare_file(const std::string& path, bool force_network_fs) {
 
 void prepare_schema(Database& db, const std::string& path) {
   check_header(db, path);
-  const auto refuse_foreign = [&] {
-    if (stored_version(db, path) == 0 && db.number("SELECT count(*) FROM sqlite_schema") != 0) {
+  const auto version_of_ours = [&] {
+    const int version = stored_version(db, path);
+    if (version == 0 && db.number("SELECT count(*) FROM sqlite_schema") != 0) {
       refuse(Errc::NotAStore, path, "is an SQLite file of another program; it was left as it is");
     }
+    return version;
   };
-  if (stored_version(db, path) == kSchemaVersion) return;  // without a write: a full disk must not stop a reader
-  refuse_foreign();
+  db.execute("BEGIN");  // one snapshot, or tables that another process creates meanwhile would look foreign
+  const int version = version_of_ours();
+  db.execute("COMMIT");
+  if (version == kSchemaVersion) return;  // without a write: a full disk must not stop a reader
   db.execute_patiently("PRAGMA journal_mode = WAL");
   db.execute("BEGIN IMMEDIATE");
   try {
-    refuse_foreign();  // again: another process may have been quicker
-    if (stored_version(db, path) == 0) db.execute(kTables);
+    if (version_of_ours() == 0) db.execute(kTables);  // again: another process may have been quicker
     db.execute("COMMIT");
   } catch (...) {
     if (db.in_transaction()) db.execute("ROLLBACK");
