@@ -20,7 +20,7 @@ using Time = std::chrono::sys_time<std::chrono::microseconds>;
 /// Unique within a store, growing, never used again.
 using JobId = std::int64_t;
 
-/// Where a job is in its life; docs/job-life.md shows who moves it.
+/// Where a job is in its life; ARCHITECTURE.md shows who moves it.
 enum class JobState : std::uint8_t {
   Scheduled,  ///< Waits for its due time (a delay, a backoff, a snooze).
   Ready,      ///< May be claimed now.

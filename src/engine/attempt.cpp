@@ -81,6 +81,7 @@ void RunningAttempt::request_stop() noexcept {
 
 void RunningAttempt::kill() noexcept {
   const std::lock_guard lock(mutex_);
+  kill_wanted_ = true;
   if (process_ == nullptr) return;
   signalled_ = true;
   process_->kill();
@@ -89,9 +90,13 @@ void RunningAttempt::kill() noexcept {
 void RunningAttempt::attach(Process& process) noexcept {
   const std::lock_guard lock(mutex_);
   process_ = &process;
-  if (!stop_.stop_requested()) return;
+  if (!stop_.stop_requested() && !kill_wanted_) return;
   signalled_ = true;
-  process_->terminate();
+  if (kill_wanted_) {
+    process_->kill();
+  } else {
+    process_->terminate();
+  }
 }
 
 void RunningAttempt::detach() noexcept {

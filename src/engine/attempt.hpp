@@ -47,7 +47,7 @@ class RunningAttempt final : public Attempt {
   void request_stop() noexcept;
   /// Ends a command. A handler cannot be killed.
   void kill() noexcept;
-  /// A command runs until detach(). One that was asked to stop before gets its signal at once.
+  /// A command runs until detach(). One that was to be stopped or killed before gets its signals at once.
   void attach(Process& process) noexcept;
   void detach() noexcept;
 
@@ -77,8 +77,9 @@ class RunningAttempt final : public Attempt {
 
   mutable std::mutex mutex_;
   Process* process_ = nullptr;
-  bool signalled_ = false;  ///< the command was sent the signal before it ended
-  bool announced_ = false;  ///< on_news_ was called and no renewal has been taken since
+  bool signalled_ = false;    ///< the command was sent the signal before it ended
+  bool kill_wanted_ = false;  ///< kept for a command that is about to be attached
+  bool announced_ = false;    ///< on_news_ was called and no renewal has been taken since
   News progress_;
   News checkpoint_;
   std::string log_;

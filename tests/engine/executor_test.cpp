@@ -142,6 +142,15 @@ TEST_F(ExecutorTest, ACommandAskedToStopBeforeItStartsEndsAtOnce) {
   EXPECT_EQ(end.report.signal, 15);
 }
 
+TEST_F(ExecutorTest, AKillBeforeTheCommandStartsIsNotForgotten) {
+  Command sleep;
+  sleep.argv = {"sleep", "1000"};
+  const auto attempt = attempt_of(job::Content::Command, command_job(sleep, "k").value().payload);
+  attempt->kill();
+  const Executor executor({}, AllowedPrograms::resolve(true, {}, "/usr/bin:/bin").value(), clock);
+  EXPECT_EQ(executor.execute(*attempt).report.signal, 9);
+}
+
 TEST_F(ExecutorTest, ACommandThatIsNotAllowedOrRubbishFailsWithoutRunning) {
   Command sleep;
   sleep.argv = {"sleep", "1000"};

@@ -42,6 +42,7 @@ Backend::Backend(const SqliteOptions& options)
       }) {
   prepare_schema(db_, path_);
   db_.execute("PRAGMA temp_store = MEMORY");
+  db_.execute("PRAGMA wal_autocheckpoint = 4000");      // 16 MiB of log: a checkpoint syncs twice, so it should be rare
   db_.execute("PRAGMA cache_size = -8192");             // 8 MiB: a worker without work stays small
   db_.execute("PRAGMA journal_size_limit = 67108864");  // what a burst leaves of the log is given back
   synchronous(Sync::Yes);
