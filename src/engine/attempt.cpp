@@ -99,7 +99,7 @@ void RunningAttempt::attach(Process& process) noexcept {
   }
 }
 
-void RunningAttempt::detach() noexcept {
+void RunningAttempt::let_go() noexcept {
   const std::lock_guard lock(mutex_);
   process_ = nullptr;
 }

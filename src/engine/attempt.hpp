@@ -47,9 +47,9 @@ class RunningAttempt final : public Attempt {
   void request_stop() noexcept;
   /// Ends a command. A handler cannot be killed.
   void kill() noexcept;
-  /// A command runs until detach(). One that was to be stopped or killed before gets its signals at once.
+  /// A command runs until let_go(). One that was to be stopped or killed before gets its signals at once.
   void attach(Process& process) noexcept;
-  void detach() noexcept;
+  void let_go() noexcept;
 
   /// A renewal with what is new; told() when the store has it.
   [[nodiscard]] store::Renewal renewal();

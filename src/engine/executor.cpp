@@ -78,7 +78,7 @@ AttemptEnd Executor::run_command(RunningAttempt& attempt) const {
   if (!process) return failed(process.error().message);
   attempt.attach(**process);
   ProcessEnd ended = (*process)->wait();
-  attempt.detach();
+  attempt.let_go();
   AttemptEnd end;
   end.implied = true;
   end.outcome = outcome_of(ended);

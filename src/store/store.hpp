@@ -45,9 +45,9 @@ struct Want {
 
 /// Which commands a worker may run: none, any, or those whose argv[0] is listed.
 struct WantCommands {
-  int max = 0;                         ///< 0: none
+  int max = 0;  ///< 0: none
   bool any = false;
-  std::vector<std::string> programs;   ///< looked at when `any` is false
+  std::vector<std::string> programs;  ///< looked at when `any` is false
 };
 
 /// One pool's wish. Jobs are taken from queues[0] as long as it has some, then from queues[1], and so on; within a
@@ -72,11 +72,11 @@ struct Claimed {
 struct Finish {
   job::ClaimId claim;
   job::JobEvent event = job::JobEvent::Complete;
-  Duration delay{0};          ///< of Retry
-  job::Counters counters;     ///< as they stand after this attempt; of Release: ignored
-  std::string outcome;        ///< AttemptRecord::outcome
+  Duration delay{0};       ///< of Retry
+  job::Counters counters;  ///< as they stand after this attempt; of Release: ignored
+  std::string outcome;     ///< AttemptRecord::outcome
   job::AttemptReport report;
-  std::string result;         ///< of Complete; at most kMaxResultBytes
+  std::string result;                     ///< of Complete; at most kMaxResultBytes
   std::optional<std::string> checkpoint;  ///< replaces the kept one; nothing: it stays; dropped when the job ends
 };
 
@@ -101,7 +101,7 @@ struct Renewal {
 };
 
 struct Renewed {
-  bool held = false;             ///< false: lease lost, nothing was changed
+  bool held = false;  ///< false: lease lost, nothing was changed
   bool cancel_requested = false;
   bool queue_paused = false;
 };
@@ -113,8 +113,8 @@ struct StepAnswer {
   int recovered = 0;    ///< put back to ready after their worker died or their lease ended
   int quarantined = 0;  ///< dead because of it
   int pruned = 0;
-  bool more = false;    ///< a bound was reached: call again soon
-  Duration next{0};     ///< when the next step is due at the latest
+  bool more = false;                   ///< a bound was reached: call again soon
+  Duration next{0};                    ///< when the next step is due at the latest
   std::vector<WorkerId> dead_workers;  ///< whose claims were recovered
 };
 
@@ -157,7 +157,7 @@ struct Page {
 /// What an operator's verb did to one job.
 enum class Operated : std::uint8_t {
   Done,
-  Requested,   ///< cancel of a running job: its worker was told
+  Requested,  ///< cancel of a running job: its worker was told
   NotFound,
   WrongState,  ///< nothing was changed
 };
