@@ -2,7 +2,7 @@
 // Putting jobs into a queue.
 //
 //   galley::Queue fast{store, "fast"};
-//   fast.enqueue("thumbnail", Thumbnail{"cat.png"}, galley::timeout(30s));
+//   fast.enqueue("thumbnail", Thumbnail{"cat.png"}, galley::timeout(30s)).value();
 //
 // Thread-safety: a Queue may be used from any thread; concurrent enqueues are merged into one transaction.
 

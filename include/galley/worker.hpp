@@ -3,7 +3,7 @@
 //
 //   galley::Worker worker{store};
 //   worker.handle<Thumbnail>("thumbnail", [](galley::Attempt& attempt, const Thumbnail& job) { render(job); });
-//   worker.pool("fast", 4).pool("slow", 1).run();
+//   worker.pool("fast", 4).pool("slow", 1).run().value();
 //
 // Every job is run at least once: after a crash it is run again, and the same job may then have been half done.
 // In a live worker that reaches its store an attempt never overlaps its successor.

@@ -32,6 +32,8 @@ const std::array kRounds{
 };
 
 Result<void> prepare(const fs::path& folder) {
+  if (folder.empty())
+    return usage_error("--dir: is empty; allowed is a new or empty folder, or one of an earlier demo");
   std::error_code failed;
   if (fs::exists(folder, failed) && !fs::exists(folder / kMark, failed) && !fs::is_empty(folder, failed)) {
     return usage_error("--dir: " + folder.string() +

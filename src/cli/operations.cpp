@@ -26,6 +26,7 @@ struct Operation {
   const char* example;
   const char* refusal;  ///< why a job in the wrong state is left alone
   Verb verb;
+  const char* all_help;
   std::span<const JobState> all;  ///< what --all means without --state, in this order; empty: every state
 };
 
@@ -36,15 +37,18 @@ constexpr JobState kToCancel[] = {JobState::Blocked, JobState::Scheduled, JobSta
 constexpr Operation kOperations[] = {
     {"retry", "retried", "Make ended or scheduled jobs ready now, with all their tries",
      "Example: galley jobs retry --all --kind convert",
-     "only dead, cancelled, discarded, expired and scheduled jobs can be retried", &store::Store::retry, kToRetry},
+     "only dead, cancelled, discarded, expired and scheduled jobs can be retried", &store::Store::retry,
+     "All dead jobs, or those that --state names, of --queue and --kind", kToRetry},
     {"cancel", "cancelled", "End jobs that have not ended; a running one is asked to stop",
-     "Example: galley jobs cancel 17 18", "it has ended already", &store::Store::cancel, kToCancel},
+     "Example: galley jobs cancel 17 18", "it has ended already", &store::Store::cancel,
+     "All jobs that have not ended, or those that --state names, of --queue and --kind", kToCancel},
     {"delete",
      "deleted",
      "Remove jobs that do not run, whatever their state",
      "Example: galley jobs delete --all --state completed",
      "a running job cannot be deleted; cancel it first",
      &store::Store::erase,
+     "All jobs that --queue, --state and --kind choose",
      {}},
 };
 
@@ -172,7 +176,7 @@ void add_operations(CLI::App& jobs, Context& context, FilterFlags& filter) {
     CLI::App* app = jobs.add_subcommand(operation.command, operation.help);
     auto flags = std::make_shared<Flags>();
     app->add_option("ID", flags->ids, "Jobs");
-    app->add_flag("--all", flags->all, "All jobs that --queue, --state and --kind choose");
+    app->add_flag("--all", flags->all, operation.all_help);
     add_filter_options(*app, filter);
     if (operation.all.empty()) app->add_flag("--yes", flags->yes, "Of --all: whatever their state");
     app->add_flag("--json", flags->json, "One object a line: id and outcome");

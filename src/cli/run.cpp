@@ -104,6 +104,13 @@ int perform(Context& context, const CLI::App& app) {
 int run(std::vector<std::string> arguments, const base::Clock& clock) {
   Context context{clock, Output(STDOUT_FILENO), Output(STDERR_FILENO), {}, {}, {}};
   cut_command(arguments, context);
+  // The parser would take an empty list for the option without one, which allows everything.
+  if (std::find(arguments.begin(), arguments.end(), "--allow-commands=") != arguments.end()) {
+    context.complain(
+        "--allow-commands=: the list is empty; name the programs, or leave out the = to allow any command");
+    static_cast<void>(context.err.flush());
+    return kExitUsage;
+  }
   CLI::App app("Galley: a durable job queue. Any command is a job, and none is lost.", "galley");
   app.set_version_flag("--version", "galley " GALLEY_VERSION);
   const auto formatter = std::make_shared<HelpFormatter>();

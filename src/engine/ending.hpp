@@ -29,6 +29,7 @@ struct AttemptEnd {
   bool implied = false;            ///< the outcome is not the handler's word but an exception or a command's end
   bool saw_stop = false;  ///< it had looked at a stop request; a command: it was sent the signal before it ended
   bool command = false;
+  bool not_started = false;   ///< a command for which the machine had no room now: its claim is given back, no try used
   job::AttemptReport report;  ///< but its error, where the outcome brings one
   std::string result;
   std::optional<std::string> checkpoint;  ///< saved by this attempt

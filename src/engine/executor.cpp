@@ -75,7 +75,11 @@ AttemptEnd Executor::run_command(RunningAttempt& attempt) const {
   auto spec = programs_.spec_for(*std::move(command));
   if (!spec) return failed(spec.error().message);
   auto process = Process::start(*spec);
-  if (!process) return failed(process.error().message);
+  if (!process) {
+    AttemptEnd end = failed(process.error().message);
+    end.not_started = process.error().code == Errc::Unavailable;
+    return end;
+  }
   attempt.attach(**process);
   ProcessEnd ended = (*process)->wait();
   attempt.let_go();

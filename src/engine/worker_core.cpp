@@ -34,10 +34,11 @@ Plan WorkerCore::plan(base::Mono now) {
   drop_lapsed(now);
   check_stalled(now);
   if (over()) return Done{abandoned_};
+  // Before anything that needs the store: a store that fails must not keep a process from ending.
+  if (auto abandon = plan_abandon(now)) return *std::move(abandon);
   if (now < retry_at_) return Wait{retry_at_};
   if (auto renew = plan_renew(now)) return *renew;
   if (phase_ == Phase::Working && now >= step_at_) return Step{};
-  if (auto abandon = plan_abandon(now)) return *std::move(abandon);
   if (auto exchange = plan_exchange(now)) return *exchange;
   if (auto look = plan_look(now)) return *std::move(look);
   return Wait{next_turn()};
@@ -231,7 +232,7 @@ void WorkerCore::on_abandoned(SlotId slot, AttemptEnd end) {
 
 void WorkerCore::on_not_started(SlotId slot, base::Mono now) {
   auto attempt = running_.remove(slot);
-  GALLEY_ASSERT(attempt.has_value());
+  if (!attempt) return;  // abandoned: its job is put back already
   if (!not_starting_since_) not_starting_since_ = now;
   pools_.give_back(slot);
   pools_.hold(now + kNotStarting);
@@ -314,7 +315,12 @@ void WorkerCore::drop_lapsed(base::Mono now) {
 }
 
 void WorkerCore::check_stalled(base::Mono now) {
-  if (phase_ != Phase::Working || pools_.free() == 0) return;
+  if (phase_ != Phase::Working) return;
+  if (pools_.free() == 0) {  // it makes no claims now, so it can neither fail to nor succeed
+    if (failing_since_) failing_since_ = now;
+    not_starting_since_.reset();
+    return;
+  }
   if (failing_since_ && now - *failing_since_ >= kStalled) {
     stall(now, "the store has been failing for 30 s: " + last_error_);
   } else if (not_starting_since_ && now - *not_starting_since_ >= kStalled) {

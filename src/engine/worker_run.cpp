@@ -48,6 +48,8 @@ Result<WorkerReport> WorkerRun::run() {
   }
   logger_.info("worker.start", {{"worker", *worker}, {"name", settings_.name}, {"pools", settings_.pools}});
   const Turn last = take_turns();
+  // The jobs of handlers that do not end have just been put back: nothing may stand between that and the end.
+  if (last.abandoned) settings_.exit_process();
   leave(*worker);
   WorkerReport report;
   {
@@ -57,7 +59,6 @@ Result<WorkerReport> WorkerRun::run() {
   logger_.info(
       "worker.stopped",
       {{"worker", *worker}, {"completed", report.completed}, {"failed", report.failed}, {"dead", report.dead}});
-  if (last.abandoned) settings_.exit_process();
   return report;
 }
 
@@ -125,12 +126,18 @@ bool WorkerRun::launch(SlotId slot) {
 
 void WorkerRun::ended(SlotId slot, const RunningAttempt& attempt, AttemptEnd end) {
   StopReason reason = StopReason::None;
+  const std::string shortage = end.not_started && end.outcome ? end.outcome->text() : std::string();
   {
     const std::lock_guard lock(shared_.mutex);
     attempts_.erase(slot);
-    reason = shared_.core.on_ended(slot, std::move(end));
+    if (end.not_started) {
+      shared_.core.on_not_started(slot, clock_.mono());
+    } else {
+      reason = shared_.core.on_ended(slot, std::move(end));
+    }
     wake_dispatcher();
   }
+  if (!shortage.empty()) logger_.warn("job.not_started", {{"job", attempt.id()}, {"error", shortage}});
   if (reason == StopReason::Lost) logger_.warn("job.end_dropped", {{"job", attempt.id()}, {"epoch", attempt.epoch()}});
 }
 

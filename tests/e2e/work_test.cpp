@@ -47,6 +47,15 @@ TEST(Work, AnAllowedProgramThatIsNotThereIsRefused) {
   EXPECT_NE(run.err.find("no-such-program"), std::string::npos) << run.err;
 }
 
+TEST(Work, AnEmptyAllowListAllowsNothing) {
+  const Bench bench;
+  ASSERT_EQ(bench.run({"enqueue", "--", "touch", "ran"}).exit_code, 0);
+  const Finished end = bench.run({"work", "--allow-commands=", "--drain"});
+  EXPECT_EQ(end.exit_code, 2);
+  EXPECT_NE(end.err.find("the list is empty"), std::string::npos) << end.err;
+  EXPECT_FALSE(bench.exists("ran"));
+}
+
 TEST(Work, DrainExitsWithOneWhenAJobDied) {
   const Bench bench;
   ASSERT_EQ(bench.run({"enqueue", "--", "sh", "-c", "echo out; echo err >&2; exit 3"}).exit_code, 0);

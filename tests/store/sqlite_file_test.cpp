@@ -1,5 +1,6 @@
 // What happens to files that are not what they should be: a sentence, and nothing lost.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
@@ -217,6 +218,70 @@ TEST_F(SqliteFile, AWorkerOfAnotherConnectionThatStillHoldsItsLockIsNotRecovered
   const auto step = (*mine)->step(100).value();
   EXPECT_EQ(step.recovered, 1);
   EXPECT_EQ(step.dead_workers, std::vector<WorkerId>{request.worker});
+}
+
+TEST_F(SqliteFile, AWorkerWhoseLockSomebodyElseHoldsIsLeftToItsLease) {
+  const std::string path = dir_.file("taken.db");
+  const auto mine = open(path);
+  const int fd = ::open((path + "-workers").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  struct flock first_byte {};
+  first_byte.l_type = F_WRLCK;
+  first_byte.l_start = 1;
+  first_byte.l_len = 1;
+  ASSERT_EQ(fcntl(fd, F_OFD_SETLK, &first_byte), 0);
+  ASSERT_EQ((*mine)->join("mine", "").value(), 1);
+  close(fd);  // the byte is free now, and yet the worker lives
+  EXPECT_TRUE((*open(path))->step(100).value().dead_workers.empty());
+  EXPECT_EQ((*open(path))->workers().value().size(), 1U);
+}
+
+TEST_F(SqliteFile, AStoreThatIsNotInWalModeIsPutIntoIt) {
+  const std::string path = dir_.file("copy.db");
+  { ASSERT_TRUE(open(path)); }
+  execute(path, "PRAGMA journal_mode = DELETE");
+  const auto again = open(path);
+  ASSERT_TRUE(again) << again.error().message;
+  ASSERT_TRUE((*again)->enqueue(std::vector{a_job()}));
+  struct stat wal {};
+  EXPECT_EQ(stat((path + "-wal").c_str(), &wal), 0);
+}
+
+TEST_F(SqliteFile, ALinkToAStoreIsTheSameStore) {
+  const std::string path = dir_.file("real.db");
+  const auto real = open(path);
+  ASSERT_TRUE((*real)->join("w", ""));
+  ASSERT_EQ(symlink(path.c_str(), dir_.file("link.db").c_str()), 0);
+  const auto linked = open(dir_.file("link.db"));
+  ASSERT_TRUE(linked) << linked.error().message;
+  const auto bell = (*linked)->bell();
+  ASSERT_TRUE((*real)->enqueue(std::vector{a_job()}));
+  EXPECT_EQ(bell->wait(std::chrono::seconds(20)), Ring::Changed);
+  EXPECT_TRUE((*linked)->step(100).value().dead_workers.empty());
+  EXPECT_NE(access(dir_.file("link.db-workers").c_str(), F_OK), 0);
+}
+
+TEST_F(SqliteFile, ARingThatComesWithAnInterruptIsNotLost) {
+  const auto store = open(dir_.file("both.db"));
+  const auto bell = (*store)->bell();
+  ASSERT_TRUE((*store)->enqueue(std::vector{a_job()}));
+  bell->interrupt();
+  EXPECT_EQ(bell->wait(Duration{0}), Ring::Interrupted);
+  EXPECT_EQ(bell->wait(Duration{0}), Ring::Changed);
+  EXPECT_EQ(bell->wait(Duration{0}), Ring::TimedOut);
+}
+
+TEST_F(SqliteFile, AQueueAndAKindThatAreADashAreListedToTheirEnd) {
+  const auto store = open(dir_.file("dash.db"));
+  job::NewJob job = a_job();
+  job.queue = "-";
+  job.kind = "-";
+  ASSERT_TRUE((*store)->enqueue(std::vector(3, job)));
+  const Page first = (*store)->list({}, "", 2).value();
+  const Page second = (*store)->list({}, first.next, 2).value();
+  EXPECT_EQ(first.jobs.size(), 2U);
+  ASSERT_EQ(second.jobs.size(), 1U);
+  EXPECT_EQ(second.jobs.front().id, 3);
+  EXPECT_EQ(second.next, "");
 }
 
 TEST_F(SqliteFile, ADeletedLockFileProvesNobodysDeath) {

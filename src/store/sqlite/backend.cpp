@@ -35,10 +35,14 @@ Backend::Backend(const SqliteOptions& options)
       boot_id_(base::boot_id()),
       db_(prepared_file(options), false),
       directory_(db_),
-      locks_(options.path + "-workers"),
-      bells_(options.path + "-wal", [this] {
+      locks_(db_.file() + "-workers"),
+      bells_(db_.file() + "-wal", [this]() -> std::int64_t {
         const std::lock_guard lock(mutex_);
-        return db_.number(text(Sql::DataVersion));
+        try {
+          return db_.number(text(Sql::DataVersion));
+        } catch (const SqlError&) {
+          return --failed_looks_;  // as if others had written: the next verb meets the trouble and tells it
+        }
       }) {
   prepare_schema(db_, path_);
   db_.execute("PRAGMA temp_store = MEMORY");

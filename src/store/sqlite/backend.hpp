@@ -7,6 +7,7 @@
 #include <mutex>
 #include <set>
 
+#include "base/fair_mutex.hpp"
 #include "store/sqlite/bell.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 #include "store/sqlite/transaction.hpp"
@@ -108,10 +109,11 @@ class Backend final : public Store {
   const base::Clock& clock_;
   const std::string boot_id_;
 
-  std::mutex mutex_;  // guards everything below but bells_
+  base::FairMutex mutex_;  // guards everything below but bells_
   Database db_;
   Directory directory_;
   std::optional<Sync> synchronous_;
+  std::int64_t failed_looks_ = 0;
   WorkerLocks locks_;
 
   BellTower bells_;

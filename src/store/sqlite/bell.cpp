@@ -42,34 +42,37 @@ SqliteBell::~SqliteBell() {
 }
 
 Ring SqliteBell::wait(Duration timeout) {
-  const auto whole_ms =
-      (std::max(timeout, Duration{0}) + std::chrono::microseconds(999)) / std::chrono::milliseconds(1);
+  const base::Mono deadline = clock_.mono() + std::clamp(timeout, Duration{0}, Duration(std::chrono::hours(1)));
   std::array<pollfd, 2> fds{{{event_fd_, POLLIN, 0}, {inotify_fd_, POLLIN, 0}}};
-  int left = static_cast<int>(std::min<std::int64_t>(whole_ms, 3'600'000));
-  for (;;) {
-    if (const unsigned why = why_.exchange(0); why != 0) {
+  for (bool last_look = false;;) {
+    // One reason at a time: a ring that came with an interrupt is for the next wait.
+    const unsigned why = why_.load();
+    if (why != 0) {
+      const unsigned told = (why & kInterrupted) != 0 ? kInterrupted : kRung;
+      why_.fetch_and(~told);
+      return told == kInterrupted ? Ring::Interrupted : Ring::Changed;
+    }
+    if (last_look) return Ring::TimedOut;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(std::max(deadline - clock_.mono(), Duration{0}));
+    const bool recheck = recheck_ms_ > 0 && recheck_ms_ <= kLastRecheckMs;
+    const int pause = static_cast<int>(recheck ? std::min<std::int64_t>(left.count(), recheck_ms_) : left.count());
+    const int ready = poll(fds.data(), inotify_fd_ >= 0 ? 2 : 1, pause);
+    if (ready <= 0) {
+      if (recheck && version_moved()) return Ring::Changed;
+      recheck_ms_ *= 2;
+      last_look = clock_.mono() >= deadline || (ready < 0 && errno != EINTR);
+      continue;
+    }
+    if ((fds[0].revents & POLLIN) != 0) {
+      // Whoever rings sets the reason before it writes, so a write may be met after its reason was taken: drain it.
       std::uint64_t rung = 0;
       (void)!read(event_fd_, &rung, sizeof rung);
-      return (why & kInterrupted) != 0 ? Ring::Interrupted : Ring::Changed;
-    }
-    const bool recheck = recheck_ms_ > 0 && recheck_ms_ <= kLastRecheckMs;
-    const int pause = recheck ? std::min(left, recheck_ms_) : left;
-    const int ready = poll(fds.data(), inotify_fd_ >= 0 ? 2 : 1, pause);
-    if (ready == 0) {
-      if (recheck && version_moved()) return Ring::Changed;
-      if ((left -= pause) <= 0) return Ring::TimedOut;
-      recheck_ms_ *= 2;
-      continue;
-    }
-    if (ready < 0) {
-      if (errno != EINTR) return Ring::TimedOut;
-      left = 0;  // a signal of the program's: look once more, then let the caller decide
-      continue;
     }
     if ((fds[1].revents & POLLIN) != 0) {
       drain_events();
       if (version_moved()) return Ring::Changed;
       recheck_ms_ = kFirstRecheckMs;
+      last_look = clock_.mono() >= deadline;
     }
   }
 }

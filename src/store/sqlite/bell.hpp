@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "store/store.hpp"
 
 namespace galley::store::sqlite {
@@ -34,6 +35,7 @@ class SqliteBell final : public Bell {
   BellTower& tower_;
   int event_fd_ = -1;
   int inotify_fd_ = -1;
+  base::SystemClock clock_;  // a wait is in real time, whatever clock the store has
   std::atomic<unsigned> why_{0};
   int recheck_ms_ = 0;     // 0: nothing to look at again
   std::int64_t seen_ = 0;  // data_version at the last look

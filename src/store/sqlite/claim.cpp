@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <tuple>
 
-#include "base/assert.hpp"
 #include "job/order.hpp"
 #include "job/settle.hpp"
 #include "store/check.hpp"
@@ -39,10 +38,7 @@ Result<FinishAndClaimAnswer> Backend::finish_and_claim(std::span<const Finish> f
     if (!idle) return idle.error();
     if (idle->first) return std::move(idle->second);
   }
-  const bool rings = std::any_of(finishes.begin(), finishes.end(), [](const Finish& finish) {
-    return finish.event != job::JobEvent::Claim;  // every end frees something somebody may wait for
-  });
-  return write(Sync::No, rings ? Rings::Yes : Rings::No, [&](Transaction& tx) {
+  return write(Sync::No, finishes.empty() ? Rings::No : Rings::Yes, [&](Transaction& tx) {
     FinishAndClaimAnswer answer;
     answer.finished.reserve(finishes.size());
     for (const ClaimRequest& request : requests) check_worker(request.worker);
@@ -128,7 +124,9 @@ int Backend::promote(Transaction& tx, QueueKey queue, std::size_t limit) {
 void Backend::promote_one(Transaction& tx, QueueKey queue, std::int64_t due, JobId id) {
   const auto row = read_row(db_, id);
   if (!row) throw SqlError(SQLITE_CORRUPT, "scheduled job " + std::to_string(id) + " is missing");
-  GALLEY_ASSERT(directory_.lane(row->place.lane).queue == queue && row->place.position == due);
+  if (directory_.lane(row->place.lane).queue != queue || row->place.position != due) {
+    throw SqlError(SQLITE_CORRUPT, "scheduled job " + std::to_string(id) + " is not where its row says it is");
+  }
   Place place = row->place;
   tx.leave(place);
   place.state = JobState::Ready;

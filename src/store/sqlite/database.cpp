@@ -78,6 +78,8 @@ sqlite3_stmt* Database::prepared(Sql sql) {
   return statement;
 }
 
+std::string Database::file() const { return sqlite3_db_filename(db_, "main"); }
+
 void Database::fail(int code) const {
   const int extended = sqlite3_extended_errcode(db_);
   throw SqlError((extended & 0xff) == (code & 0xff) ? extended : code, sqlite3_errmsg(db_));

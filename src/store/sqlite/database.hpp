@@ -53,6 +53,8 @@ class Database {
   [[nodiscard]] sqlite3_stmt* prepared(Sql sql);
   [[nodiscard]] bool in_transaction() const noexcept { return sqlite3_get_autocommit(db_) == 0; }
   [[noreturn]] void fail(int code) const;
+  /// The file with links resolved, absolute: what SQLite puts beside it has its name.
+  [[nodiscard]] std::string file() const;
   [[nodiscard]] sqlite3* raw() const noexcept { return db_; }
 
  private:

@@ -66,7 +66,7 @@ LaneKey Directory::lane(QueueKey queue, const std::string& kind, const std::stri
 }
 
 std::vector<LaneKey> Directory::waiting_lanes(LaneKey id) const {
-  const Lane& own = lanes_.at(id);
+  const Lane& own = lane(id);
   if (own.program.empty()) return {id};
   return {id, find_lane(own.queue, "", own.program), find_lane(own.queue, "", std::string(kAnyProgram))};
 }

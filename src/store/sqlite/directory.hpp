@@ -45,8 +45,8 @@ class Directory {
   [[nodiscard]] QueueKey queue(const std::string& name);
   [[nodiscard]] LaneKey lane(QueueKey queue, const std::string& kind, const std::string& program);
 
-  [[nodiscard]] const Lane& lane(LaneKey id) const { return lanes_.at(id); }
-  [[nodiscard]] const std::string& queue_name(QueueKey id) const { return queue_names_.at(id); }
+  [[nodiscard]] const Lane& lane(LaneKey id) const { return known(lanes_, id); }
+  [[nodiscard]] const std::string& queue_name(QueueKey id) const { return known(queue_names_, id); }
   [[nodiscard]] const std::map<std::string, QueueKey>& queues() const { return queues_; }
 
   /// The lanes in which a ready job of `id` waits: its own, and for a command the two without a kind.
@@ -54,6 +54,14 @@ class Directory {
 
  private:
   using LaneName = std::tuple<QueueKey, std::string, std::string>;
+  /// Throws SqlError: a row that names a queue or lane which does not exist is damage.
+  template <class Map>
+  static const typename Map::mapped_type& known(const Map& map, std::int64_t id) {
+    const auto at = map.find(id);
+    if (at == map.end()) throw SqlError(SQLITE_CORRUPT, "a row names the unknown queue or lane " + std::to_string(id));
+    return at->second;
+  }
+
   void add_queue(QueueKey id, std::string name);
   void add_lane(Lane lane);
 

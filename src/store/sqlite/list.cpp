@@ -19,7 +19,7 @@ constexpr std::array kStateOrder{JobState::Running,   JobState::Ready,     JobSt
 // Rows that one call looks at; with a filter it may answer fewer jobs than asked for, and a cursor.
 constexpr std::size_t kMaxLook = 10 * limits::kMaxPage;
 
-/// After which row the page goes on. As text: "INDEX A ID QUEUE KIND", index into kStateOrder.
+/// After which row the page goes on. As text: "INDEX A ID =QUEUE =KIND", index into kStateOrder.
 struct Cursor {
   std::size_t state = 0;
   std::int64_t a = std::numeric_limits<std::int64_t>::min();  // rank, due time or time of the end
@@ -37,8 +37,8 @@ Cursor start_of(std::size_t state, std::string queue = {}, std::string kind = {}
 }
 
 std::string to_text(const Cursor& cursor) {
-  return std::to_string(cursor.state) + ' ' + std::to_string(cursor.a) + ' ' + std::to_string(cursor.id) + ' ' +
-         (cursor.queue.empty() ? "-" : cursor.queue) + ' ' + (cursor.kind.empty() ? "-" : cursor.kind);
+  return std::to_string(cursor.state) + ' ' + std::to_string(cursor.a) + ' ' + std::to_string(cursor.id) + ' ' + '=' +
+         cursor.queue + " =" + cursor.kind;
 }
 
 std::optional<Cursor> cursor_from(const std::string& text) {
@@ -49,8 +49,9 @@ std::optional<Cursor> cursor_from(const std::string& text) {
   if (!(in >> cursor.state >> cursor.a >> cursor.id >> cursor.queue >> cursor.kind) || (in >> rest))
     return std::nullopt;
   if (cursor.state >= kStateOrder.size()) return std::nullopt;
-  if (cursor.queue == "-") cursor.queue.clear();
-  if (cursor.kind == "-") cursor.kind.clear();
+  if (cursor.queue.front() != '=' || cursor.kind.front() != '=') return std::nullopt;
+  cursor.queue.erase(0, 1);
+  cursor.kind.erase(0, 1);
   return cursor;
 }
 

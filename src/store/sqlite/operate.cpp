@@ -11,7 +11,8 @@ Result<WorkerId> Backend::join(const std::string& name, const std::string& pools
     const std::string lock_file = locks_.prepare();
     Query(db_, Sql::InsertWorker).bind(name, pools, boot_id_, lock_file, tx.wall_us()).run();
     joined = sqlite3_last_insert_rowid(db_.raw());
-    locks_.take(joined);  // before the commit: nobody may see the worker without its lock
+    // Before the commit: nobody may see the worker without its lock. Without one its lease alone decides.
+    if (!locks_.take(joined)) Query(db_, Sql::WorkerUnlocked).bind(joined).run();
     return joined;
   });
   if (!id && joined != 0) {

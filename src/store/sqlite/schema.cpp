@@ -189,7 +189,7 @@ void check_header(Database& db, const std::string& path) {
   const std::int64_t page = stored == 1 ? 65536 : stored;
   const std::int64_t pages = big_endian(&header[28]);
   struct stat wal {};
-  const bool has_wal = stat((path + "-wal").c_str(), &wal) == 0 && wal.st_size > 0;
+  const bool has_wal = stat((db.file() + "-wal").c_str(), &wal) == 0 && wal.st_size > 0;
   if (!has_wal && big_endian(&header[24]) == big_endian(&header[92]) && size < page * pages) {
     refuse(Errc::NotAStore, path,
            "is truncated: it should have " + std::to_string(page * pages) + " bytes and has " + std::to_string(size) +
@@ -259,7 +259,8 @@ void prepare_schema(Database& db, const std::string& path) {
   db.execute("BEGIN");  // one snapshot, or tables that another process creates meanwhile would look foreign
   const int version = version_of_ours();
   db.execute("COMMIT");
-  if (version == kSchemaVersion) return;  // without a write: a full disk must not stop a reader
+  const bool in_wal = db.number("SELECT journal_mode = 'wal' FROM pragma_journal_mode") != 0;
+  if (version == kSchemaVersion && in_wal) return;  // without a write: a full disk must not stop a reader
   db.execute_patiently("PRAGMA journal_mode = WAL");
   db.execute("BEGIN IMMEDIATE");
   try {

@@ -97,6 +97,7 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
   {Sql::FindWorker,  "SELECT name, gone FROM galley_workers WHERE id = ?"},
   {Sql::AllWorkers,  "SELECT id, name, pools, boot_id, lock_file, started_us, gone FROM galley_workers ORDER BY id"},
   {Sql::WorkerGone,  "UPDATE galley_workers SET gone = 1 WHERE id = ?"},
+  {Sql::WorkerUnlocked, "UPDATE galley_workers SET lock_file = '' WHERE id = ?"},
   {Sql::DeleteWorker, "DELETE FROM galley_workers WHERE id = ?"},
 }};
 // clang-format on

@@ -62,6 +62,7 @@ enum class Sql : std::uint8_t {
   FindWorker,
   AllWorkers,
   WorkerGone,
+  WorkerUnlocked,
   DeleteWorker,
   kCount
 };

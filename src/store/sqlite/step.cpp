@@ -51,6 +51,8 @@ std::vector<Prunable> prunable(Database& db, const Directory& directory, std::in
     const std::size_t left = limit - gone.size();
     std::vector<Prunable> oldest;
     for (const LaneKey lane : members) {
+      const auto first = oldest_completed(db, lane, 1);
+      if (excess[queue] <= 0 && (first.empty() || first.front().ended_us >= cutoff)) continue;
       const auto head = oldest_completed(db, lane, left);
       oldest.insert(oldest.end(), head.begin(), head.end());
     }

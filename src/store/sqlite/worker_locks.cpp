@@ -38,11 +38,12 @@ std::string WorkerLocks::prepare() {
   return prepared_ >= 0 ? identity(prepared_) : std::string();
 }
 
-void WorkerLocks::take(WorkerId worker) {
-  if (prepared_ < 0) return;
+bool WorkerLocks::take(WorkerId worker) {
+  if (prepared_ < 0) return false;
   struct flock range = byte_of(worker);
-  (void)fcntl(prepared_, F_OFD_SETLK, &range);
+  if (fcntl(prepared_, F_OFD_SETLK, &range) != 0) return false;
   held_[worker] = std::exchange(prepared_, -1);
+  return true;
 }
 
 void WorkerLocks::release(WorkerId worker) {

@@ -25,8 +25,9 @@ class WorkerLocks {
   /// Opens the lock file for a worker that is about to join; answers the file's identity ("" where there is none: the
   /// lease alone decides then).
   [[nodiscard]] std::string prepare();
-  /// Takes the byte of `worker` with the description that prepare() opened.
-  void take(WorkerId worker);
+  /// Takes the byte of `worker` with the description that prepare() opened. False: it could not be had (another store's
+  /// worker holds it, or the file system has no such locks), and nothing may be concluded from it.
+  [[nodiscard]] bool take(WorkerId worker);
   void release(WorkerId worker);
   [[nodiscard]] bool holds(WorkerId worker) const { return held_.contains(worker); }
 
