@@ -1,0 +1,39 @@
+#pragma once
+// What is measured of Galley alone, because it has no meaning for the bare library.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "bench/stopwatch.hpp"
+
+namespace bench {
+
+struct Latency {
+  Nanos p50{0}, p99{0}, max{0};
+};
+
+struct Latencies {
+  Latency enqueue;     ///< how long the call of enqueue took
+  Latency start;       ///< from that call to the handler's first line
+  std::uint64_t late;  ///< ticks at which the producer came late, so that two jobs came at once
+};
+
+/// A producer enqueues so many jobs a second, one by one, for a worker of the same process with free slots.
+[[nodiscard]] Latencies measure_latency(const std::string& url, int jobs_a_second, int jobs);
+
+/// Microseconds for a claim and finish of one job, by a pool of one slot, while at least `waiting` jobs wait; of each
+/// round one value. The store is filled up before each round.
+[[nodiscard]] std::vector<double> measure_claims(const std::string& url, int waiting, int jobs, int rounds);
+
+struct Idle {
+  double cpu_ms = 0;  ///< user and system time of the whole process
+  std::int64_t voluntary_switches = 0;
+  std::int64_t involuntary_switches = 0;
+};
+
+/// A worker of this process that has run a job and then finds nothing to do for so long.
+[[nodiscard]] Idle measure_idle(const std::string& url, std::chrono::seconds time);
+
+}  // namespace bench

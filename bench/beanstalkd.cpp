@@ -1,0 +1,241 @@
+// beanstalkd with its binlog, spoken to over loopback TCP by a small client of our own: a connection a thread, and many
+// puts on their way at once for the bulk.
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <stdexcept>
+#include <system_error>
+
+#include "bench/contender.hpp"
+
+namespace bench {
+
+namespace {
+
+constexpr int kPipelined = 1'000;  // puts before their answers are read; those fit into a socket's buffer
+
+[[noreturn]] void throw_errno(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
+
+class Socket {
+ public:
+  Socket() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    if (fd_ < 0) throw_errno("socket");
+  }
+  ~Socket() { close(fd_); }
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+  [[nodiscard]] int fd() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+sockaddr_in loopback(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  return address;
+}
+
+class Client {
+ public:
+  explicit Client(std::uint16_t port) {
+    const sockaddr_in address = loopback(port);
+    if (connect(socket_.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) throw_errno("connect");
+    const int on = 1;
+    setsockopt(socket_.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+
+  void send(const std::string& text) {
+    for (std::size_t sent = 0; sent < text.size();) {
+      const ssize_t n = ::send(socket_.fd(), text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
+      if (n < 0) throw_errno("send");
+      sent += static_cast<std::size_t>(n);
+    }
+  }
+
+  /// The next line, without its end.
+  std::string line() {
+    std::size_t end = 0;
+    while ((end = buffer_.find("\r\n", at_)) == std::string::npos) more();
+    std::string text = buffer_.substr(at_, end - at_);
+    at_ = end + 2;
+    return text;
+  }
+
+  /// Reads past a job's body.
+  void body(std::size_t size) {
+    while (buffer_.size() - at_ < size + 2) more();
+    at_ += size + 2;
+  }
+
+  /// The next line must begin so.
+  void expect(const char* start) {
+    const std::string text = line();
+    if (!text.starts_with(start)) throw std::runtime_error("beanstalkd answered " + text + ", not " + start);
+  }
+
+ private:
+  void more() {
+    buffer_.erase(0, at_);
+    at_ = 0;
+    std::array<char, 65536> bytes;
+    const ssize_t n = recv(socket_.fd(), bytes.data(), bytes.size(), 0);
+    if (n <= 0) throw_errno("beanstalkd has gone");
+    buffer_.append(bytes.data(), static_cast<std::size_t>(n));
+  }
+
+  Socket socket_;
+  std::string buffer_;
+  std::size_t at_ = 0;
+};
+
+std::string put(int number) {
+  const std::string payload = payload_of(number);
+  return "put 1024 0 60 " + std::to_string(payload.size()) + "\r\n" + payload + "\r\n";
+}
+
+/// Reserves and deletes until nothing is left; how many.
+int drain_one(Client& client) {
+  for (int done = 0;; ++done) {
+    client.send("reserve-with-timeout 0\r\n");
+    const std::string answer = client.line();  // RESERVED <id> <bytes>
+    if (answer == "TIMED_OUT") return done;
+    const std::size_t id = answer.find(' ') + 1;
+    const std::size_t size = answer.find(' ', id);
+    if (!answer.starts_with("RESERVED ") || size == std::string::npos) {
+      throw std::runtime_error("beanstalkd answered " + answer);
+    }
+    client.body(std::stoul(answer.substr(size + 1)));
+    client.send("delete " + answer.substr(id, size - id) + "\r\n");
+    client.expect("DELETED");
+  }
+}
+
+/// A server of our own. It inherits the listening socket (as from systemd), so that the port is free and the first
+/// connection waits for it.
+class Server {
+ public:
+  Server(const std::filesystem::path& dir, Durability durability) {
+    Socket listener;
+    sockaddr_in address = loopback(0);
+    socklen_t size = sizeof address;
+    auto* const generic = reinterpret_cast<sockaddr*>(&address);
+    if (bind(listener.fd(), generic, size) != 0 || listen(listener.fd(), 1024) != 0) throw_errno("listen");
+    if (getsockname(listener.fd(), generic, &size) != 0) throw_errno("getsockname");
+    port_ = ntohs(address.sin_port);
+
+    std::string run = "LISTEN_FDS=1 LISTEN_PID=$$ exec beanstalkd -b \"$0\"";
+    if (durability == Durability::Full) run += " -f0";
+    std::array<std::string, 4> words{"sh", "-c", run, dir.string()};
+    const std::array<char*, 5> argv{words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, listener.fd(), 3);
+    const int code = posix_spawn(&pid_, "/bin/sh", &actions, nullptr, argv.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (code != 0) throw std::system_error(code, std::generic_category(), "posix_spawn");
+  }
+  ~Server() {
+    kill(pid_, SIGTERM);
+    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+
+ private:
+  pid_t pid_ = 0;
+  std::uint16_t port_ = 0;
+};
+
+class Beanstalkd final : public Contender {
+ public:
+  explicit Beanstalkd(Durability durability) : durability_(durability) {}
+
+  void fresh(const std::filesystem::path& dir) override {
+    stop();
+    server_ = std::make_unique<Server>(dir, durability_);
+  }
+
+  void stop() override { server_.reset(); }
+
+  double bulk(int jobs) override {
+    std::vector<std::string> batches;
+    for (int next = 0; next < jobs;) {
+      std::string& batch = batches.emplace_back();
+      for (const int end = std::min(jobs, next + kPipelined); next < end; ++next) batch += put(next);
+    }
+    Client client(server_->port());
+    const Stopwatch watch;
+    int left = jobs;
+    for (const std::string& batch : batches) {
+      client.send(batch);
+      for (int i = std::min(left, kPipelined); i > 0; --i, --left) client.expect("INSERTED ");
+    }
+    return static_cast<double>(jobs) / watch.seconds();
+  }
+
+  double singles(int threads, Nanos time) override {
+    std::vector<std::function<void()>> calls;
+    for (int i = 0; i < threads; ++i) {
+      auto client = std::make_shared<Client>(server_->port());
+      calls.emplace_back([client] {
+        client->send(put(1));
+        client->expect("INSERTED ");
+      });
+    }
+    return calls_a_second(calls, time);
+  }
+
+  double drain(int slots, int jobs) override {
+    (void)bulk(jobs);
+    std::vector<std::function<void()>> calls;
+    std::atomic<int> done = 0;
+    for (int i = 0; i < slots; ++i) {
+      auto client = std::make_shared<Client>(server_->port());
+      calls.emplace_back([client, &done] { done += drain_one(*client); });
+    }
+    const Stopwatch watch;
+    run_together(calls);
+    const double seconds = watch.seconds();
+    if (done != jobs) throw std::runtime_error("beanstalkd did not hand out all jobs");
+    return static_cast<double>(jobs) / seconds;
+  }
+
+ private:
+  const Durability durability_;
+  std::unique_ptr<Server> server_;
+};
+
+struct ClosePipe {
+  void operator()(FILE* pipe) const { pclose(pipe); }
+};
+
+}  // namespace
+
+std::unique_ptr<Contender> make_beanstalkd(Durability durability) { return std::make_unique<Beanstalkd>(durability); }
+
+std::optional<std::string> beanstalkd_version() {
+  const std::unique_ptr<FILE, ClosePipe> pipe(popen("beanstalkd -v 2>/dev/null", "re"));
+  std::array<char, 100> text{};
+  if (pipe == nullptr || std::fgets(text.data(), text.size(), pipe.get()) == nullptr) return std::nullopt;
+  std::string version = text.data();
+  while (!version.empty() && version.back() == '\n') version.pop_back();
+  return version;
+}
+
+}  // namespace bench

@@ -1,0 +1,67 @@
+// Galley as an embedding program uses it: public headers, default options.
+
+#include <galley/galley.hpp>
+#include <stdexcept>
+
+#include "bench/contender.hpp"
+
+namespace bench {
+
+namespace {
+
+class Galley final : public Contender {
+ public:
+  explicit Galley(Durability durability) : durability_(durability) {}
+
+  void fresh(const std::filesystem::path& dir) override {
+    stop();
+    std::string url = "sqlite:" + (dir / "galley.db").string();
+    if (durability_ == Durability::Normal) url += "?durability=normal";
+    store_ = galley::open_store(url).value();
+    queue_ = std::make_unique<galley::Queue>(store_, "bench");
+  }
+
+  void stop() override {
+    queue_.reset();
+    store_.reset();
+  }
+
+  double bulk(int jobs) override {
+    std::vector<galley::Item> items;
+    items.reserve(static_cast<std::size_t>(jobs));
+    for (int i = 0; i < jobs; ++i) items.push_back({payload_of(i), {}});
+    const Stopwatch watch;
+    const auto ids = queue_->enqueue_json_all("noop", std::move(items)).value();
+    return static_cast<double>(ids.size()) / watch.seconds();
+  }
+
+  double singles(int threads, Nanos time) override {
+    const auto one = [this] { (void)queue_->enqueue_json("noop", payload_of(1)).value(); };
+    return calls_a_second(std::vector<std::function<void()>>(static_cast<std::size_t>(threads), one), time);
+  }
+
+  double drain(int slots, int jobs) override {
+    (void)bulk(jobs);
+    galley::WorkerOptions options;
+    options.drain = true;
+    galley::Worker worker{store_, options};
+    worker.handle("noop", [](galley::Attempt&, std::string_view) {});
+    worker.pool("bench", slots);
+    const Stopwatch watch;
+    const galley::WorkerReport report = worker.run().value();
+    const double seconds = watch.seconds();
+    if (report.completed != jobs) throw std::runtime_error("the worker did not complete all jobs");
+    return static_cast<double>(jobs) / seconds;
+  }
+
+ private:
+  const Durability durability_;
+  galley::StorePtr store_;
+  std::unique_ptr<galley::Queue> queue_;
+};
+
+}  // namespace
+
+std::unique_ptr<Contender> make_galley(Durability durability) { return std::make_unique<Galley>(durability); }
+
+}  // namespace bench
