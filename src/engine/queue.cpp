@@ -28,7 +28,6 @@ Result<job::NewJob> new_job(const std::string& queue, std::string_view kind, job
   job.content = content;
   job.payload = std::move(payload);
   if (auto applied = job::apply(options, job); !applied) return applied.error();
-  if (auto valid = job::validate(job); !valid) return valid.error();
   if (content == job::Content::Json) {
     if (auto checked = check_json(job.payload); !checked) return checked.error();
   }
@@ -66,7 +65,6 @@ Result<JobId> Queue::enqueue_command(const Command& command, std::string_view ki
   if (!job) return job.error();
   job->queue = name_;
   if (auto applied = job::apply(options, *job); !applied) return applied.error();
-  if (auto valid = job::validate(*job); !valid) return valid.error();
   return enqueue_one(*store_, *std::move(job));
 }
 
