@@ -1,4 +1,4 @@
-"""What the documents say of the code: the table of states, the table of folders, and links inside the repository."""
+"""What the documents say of the code: the tables of states, folders and errors, and links inside the repository."""
 
 import os
 import re
@@ -59,6 +59,20 @@ def check_folders(architecture, folders):
         yield 1, f'a table without src/{name} is banned here, use a row for each folder instead'
 
 
+def check_errors(page, code):
+    """`code`: that of src/base/error.cpp, whose array of names is the list."""
+    names = re.search(r'kNames\{(.*?)\};', code, re.S)
+    wanted = set(re.findall(r'"(\w+)"', names.group(1))) if names else set()
+    found = set()
+    for number, cells in table_rows(page, 'code'):
+        name = cells[0].strip('`')
+        found.add(name)
+        if name not in wanted:
+            yield number, f'the error {name} is banned here, use those of src/base/error.cpp instead'
+    for name in sorted(wanted - found):
+        yield 1, f'a catalogue without {name} is banned here, use all errors of src/base/error.cpp instead'
+
+
 def check_links(root, path, text):
     for number, line in enumerate(text.split('\n'), 1):
         for target in re.findall(r'\]\(([^)#:\s]+)(?:#[^)]*)?\)', line):
@@ -69,6 +83,10 @@ def check_links(root, path, text):
 def check(root, path, text):
     """Yields (line, message)."""
     yield from check_links(root, path, text)
+    errors = os.path.join(root, 'src/base/error.cpp')
+    if path == 'docs/errors.md' and os.path.exists(errors):
+        with open(errors, encoding='utf-8') as file:
+            yield from check_errors(text, file.read())
     states = os.path.join(root, 'src/job/state.cpp')
     if path != 'ARCHITECTURE.md' or not os.path.exists(states):
         return

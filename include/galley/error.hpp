@@ -27,9 +27,11 @@ enum class Errc : std::uint8_t {
   Io,            ///< Any other failure of the operating system or the store's engine.
   NotAllowed,    ///< The operator of this worker did not allow it (for example a command).
   Conflict,      ///< A unique job exists already and the caller asked for an error.
+  TimedOut,      ///< The time that the caller gave was over; what it waited for goes on.
 };
 
-/// Whether a failed verb changed the store. Unknown only after an I/O error during the commit itself.
+/// Whether a failed verb changed the store. Unknown only after an I/O error during the commit itself, and of many jobs
+/// of which some are in.
 enum class Written : std::uint8_t { Nothing, Unknown };
 
 struct Error {

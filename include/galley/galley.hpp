@@ -1,9 +1,13 @@
 #pragma once
 // All of Galley's public interface.
 
+#include "galley/batch.hpp"
 #include "galley/error.hpp"
 #include "galley/job.hpp"
+#include "galley/middleware.hpp"
 #include "galley/payload.hpp"
 #include "galley/queue.hpp"
+#include "galley/receipt.hpp"
+#include "galley/schedule.hpp"
 #include "galley/store.hpp"
 #include "galley/worker.hpp"

@@ -19,6 +19,8 @@ using Time = std::chrono::sys_time<std::chrono::microseconds>;
 
 /// Unique within a store, growing, never used again.
 using JobId = std::int64_t;
+/// Jobs that are watched together (galley/batch.hpp); the same rules as JobId.
+using BatchId = std::int64_t;
 
 /// Where a job is in its life; ARCHITECTURE.md shows who moves it.
 enum class JobState : std::uint8_t {
@@ -62,6 +64,48 @@ struct Backoff {
   std::vector<Duration> list;
 };
 
+/// How long a job holds its unique key.
+enum class UniqueUntil : std::uint8_t {
+  Start,   ///< Until its first attempt starts: another one may wait while this one runs.
+  Finish,  ///< Until it has ended, well or not.
+};
+[[nodiscard]] std::string_view name(UniqueUntil until) noexcept;
+[[nodiscard]] std::optional<UniqueUntil> unique_until_from(std::string_view name) noexcept;
+
+/// What an enqueue does when the unique key is held.
+enum class OnConflict : std::uint8_t {
+  Ignore,   ///< Nothing is added; the answer is the id of the job that holds the key.
+  Replace,  ///< The waiting holder gets the new payload, options and due time (and keeps its id); a running one is
+            ///< left alone, as with Ignore.
+  Error,    ///< Refused with Errc::Conflict, which names the holder.
+};
+[[nodiscard]] std::string_view name(OnConflict action) noexcept;
+[[nodiscard]] std::optional<OnConflict> on_conflict_from(std::string_view name) noexcept;
+
+/// At most one job of a kind holds a key, in the whole store. A fact, without a time to live. Deleting a job gives its
+/// key up; retrying an ended one takes an until-finish key again, or is refused because another job has it.
+/// A replacement's token takes the place of the holder's. The holder keeps its id, the time of its enqueue, its
+/// counters and its batch; it loses progress and checkpoint; a blocked one stays blocked.
+struct Unique {
+  std::string key;  ///< at most 200 bytes; empty: not unique
+  UniqueUntil until = UniqueUntil::Finish;
+  OnConflict on_conflict = OnConflict::Ignore;
+};
+
+/// Many small jobs as one run: jobs of one queue, kind and group key are gathered into one job whose payload is the
+/// JSON array of theirs. It becomes ready when the first of the three bounds is reached. JSON payloads only.
+/// The bounds and all other options of the run are those of the group's first job. A job that would exceed max_bytes
+/// closes the group and opens the next one; what is too large alone is a group of one.
+struct Group {
+  std::string key;                             ///< at most 200 bytes; empty: not grouped
+  int max_jobs = 100;                          ///< 1..10,000
+  int max_bytes = 256 << 10;                   ///< of the array, 1..1 MiB
+  Duration max_age = std::chrono::seconds(5);  ///< from the first one, 0..10 years
+};
+
+/// A name and a value that travel with a job to its handler ("traceparent", "tenant").
+using Header = std::pair<std::string, std::string>;
+
 /// Options of one job. The defaults stand here; 0 means "none" only where it is said.
 struct JobOptions {
   int priority = 0;                          ///< -10..10; larger runs sooner.
@@ -77,6 +121,15 @@ struct JobOptions {
   bool resumable = false;  ///< Its handler saves checkpoints and goes on from them.
   std::string key;         ///< Tenant or account, at most 200 bytes; empty: none.
   std::string token;       ///< Idempotency token, at most 64 bytes: enqueueing it twice gives the same job.
+  Unique unique;
+  Group group;           ///< Not together with unique, token, batch, headers, tags or a delay.
+  Duration expires{0};   ///< Expired when its first attempt has not started this long after it was due; 0: never.
+  Duration deadline{0};  ///< From the enqueue: from then on it is stopped, or not started, and expired; 0: none.
+  std::vector<std::string> tags;  ///< At most 16 of 1..64 bytes; to find it by. Twice is once.
+  std::vector<Header> headers;    ///< At most 32, 8 KiB together; names, each once, of 1..64 letters, digits and -_.
+  bool redacted = false;          ///< Its payload and result are not shown by `galley jobs`.
+  BatchId batch = 0;              ///< Its batch, which must be open or have a job that has not ended; 0: none.
+  Duration wait_for_room{0};      ///< How long an enqueue waits while its queue is full; 0: it answers QueueFull.
 };
 
 /// `queue.enqueue(kind, args, priority(3), delay(10s))`: each of these sets one option.
@@ -119,6 +172,43 @@ JobOption(Set) -> JobOption<Set>;
 }
 [[nodiscard]] inline auto token(std::string value) {
   return JobOption{[value = std::move(value)](JobOptions& o) { o.token = value; }};
+}
+[[nodiscard]] inline auto unique(std::string key, UniqueUntil until = UniqueUntil::Finish,
+                                 OnConflict on_conflict = OnConflict::Ignore) {
+  return JobOption{[value = Unique{std::move(key), until, on_conflict}](JobOptions& o) { o.unique = value; }};
+}
+/// Of many enqueues with this key in quick succession the last one runs, `quiet` after it.
+[[nodiscard]] inline auto debounce(std::string key, Duration quiet) {
+  return JobOption{[value = Unique{std::move(key), UniqueUntil::Start, OnConflict::Replace}, quiet](JobOptions& o) {
+    o.unique = value;
+    o.delay = quiet;
+  }};
+}
+[[nodiscard]] inline auto group(Group value) {
+  return JobOption{[value = std::move(value)](JobOptions& o) { o.group = value; }};
+}
+[[nodiscard]] inline auto expires(Duration value) {
+  return JobOption{[value](JobOptions& o) { o.expires = value; }};
+}
+[[nodiscard]] inline auto deadline(Duration value) {
+  return JobOption{[value](JobOptions& o) { o.deadline = value; }};
+}
+/// Adds one; may be given several times.
+[[nodiscard]] inline auto tag(std::string value) {
+  return JobOption{[value = std::move(value)](JobOptions& o) { o.tags.push_back(value); }};
+}
+/// Adds one; may be given several times.
+[[nodiscard]] inline auto header(std::string name, std::string value) {
+  return JobOption{[entry = Header{std::move(name), std::move(value)}](JobOptions& o) { o.headers.push_back(entry); }};
+}
+[[nodiscard]] inline auto redacted() {
+  return JobOption{[](JobOptions& o) { o.redacted = true; }};
+}
+[[nodiscard]] inline auto batch(BatchId value) {
+  return JobOption{[value](JobOptions& o) { o.batch = value; }};
+}
+[[nodiscard]] inline auto wait_for_room(Duration value) {
+  return JobOption{[value](JobOptions& o) { o.wait_for_room = value; }};
 }
 
 }  // namespace galley

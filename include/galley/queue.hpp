@@ -14,21 +14,20 @@
 
 #include "galley/error.hpp"
 #include "galley/job.hpp"
+#include "galley/receipt.hpp"
 #include "galley/store.hpp"
 
 namespace galley {
 
-/// Turns arguments into a payload and back; galley/payload.hpp defines it for described structs.
-template <class T>
-struct Codec;
-
 /// A program to run as a job, without a shell. argv[0] is looked up by the worker, on the PATH it was started with;
 /// a relative argv[0] with a slash is relative to `cwd`. The worker must allow it.
 struct Command {
-  std::vector<std::string> argv;                         ///< at least one, none with NUL
-  std::string input;                                     ///< its standard input
-  std::string cwd;                                       ///< absolute; empty: the worker's
-  std::vector<std::pair<std::string, std::string>> env;  ///< these variables and no others (but PATH)
+  std::vector<std::string> argv;  ///< at least one, none with NUL
+  std::string input;              ///< its standard input
+  std::string cwd;                ///< absolute; empty: the worker's
+  /// These variables and no others, but PATH, what tells of the attempt (GALLEY_JOB, GALLEY_ATTEMPT, GALLEY_EPOCH,
+  /// GALLEY_QUEUE, GALLEY_KIND, GALLEY_KEY), and TRACEPARENT and TRACESTATE from headers of these names.
+  std::vector<std::pair<std::string, std::string>> env;
 };
 
 /// A payload and its options, for enqueue_all.
@@ -42,15 +41,23 @@ class Queue {
   /// Throws Exception (InvalidInput) on a bad name: 1..128 of letters, digits, '.', '_', '-'.
   Queue(StorePtr store, std::string name);
 
-  /// One job with typed arguments. Returns after it is durable. Errors: InvalidInput, QueueFull, Unavailable, ...
+  /// One job with typed arguments. Returns after it is durable. With wait_for_room(10s) it blocks while its queue or
+  /// the store is full, and tries again when others have made room; waiting callers have no order among each other.
+  /// Errors: InvalidInput, QueueFull, Conflict, Unavailable,
+  /// ..., and those of middleware.
   template <class Args, class... Set>
-  [[nodiscard]] Result<JobId> enqueue(std::string_view kind, const Args& args, const JobOption<Set>&... set) {
+  [[nodiscard]] Receipt enqueue(std::string_view kind, const Args& args, const JobOption<Set>&... set) {
     JobOptions options;
     (set.set(options), ...);
     return enqueue_json(kind, Codec<Args>::encode(args), options);
   }
 
-  /// Many jobs of one kind in as few transactions as the batch limits allow; either all of a transaction or none.
+  /// Many jobs of one kind in as few transactions as the batch limits allow; the ids in the items' order. An invalid
+  /// item: nothing is sent. An item that the store refuses (QueueFull, Conflict) holds up no other: the error has the
+  /// code and the reason of the first one, its index, and how many were refused; all others are in. Items
+  /// that may wait for room do so after all others were sent, in their order, those that found room at once being in by
+  /// then. After an error that
+  /// leaves some jobs in, Error::written is Unknown: tokens make a repetition harmless.
   template <class Args, class... Set>
   [[nodiscard]] Result<std::vector<JobId>> enqueue_all(std::string_view kind, std::span<const Args> many,
                                                        const JobOption<Set>&... set) {
@@ -63,13 +70,13 @@ class Queue {
   }
 
   /// The payload is JSON text already (checked), or any bytes.
-  [[nodiscard]] Result<JobId> enqueue_json(std::string_view kind, std::string json, const JobOptions& options = {});
-  [[nodiscard]] Result<JobId> enqueue_bytes(std::string_view kind, std::string bytes, const JobOptions& options = {});
+  [[nodiscard]] Receipt enqueue_json(std::string_view kind, std::string json, const JobOptions& options = {});
+  [[nodiscard]] Receipt enqueue_bytes(std::string_view kind, std::string bytes, const JobOptions& options = {});
   [[nodiscard]] Result<std::vector<JobId>> enqueue_json_all(std::string_view kind, std::vector<Item> items);
 
   /// A command job; `kind` empty: the base name of argv[0].
-  [[nodiscard]] Result<JobId> enqueue_command(const Command& command, std::string_view kind = {},
-                                              const JobOptions& options = {});
+  [[nodiscard]] Receipt enqueue_command(const Command& command, std::string_view kind = {},
+                                        const JobOptions& options = {});
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 

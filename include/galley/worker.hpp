@@ -68,11 +68,17 @@ class Attempt {
   [[nodiscard]] virtual const std::string& queue() const noexcept = 0;
   [[nodiscard]] virtual const std::string& kind() const noexcept = 0;
   [[nodiscard]] virtual const std::string& key() const noexcept = 0;
-  /// Time left until the attempt is asked to stop; nothing: no time-out.
+  /// What travelled with the job ("traceparent"), in the order it was given.
+  [[nodiscard]] virtual const std::vector<Header>& headers() const noexcept = 0;
+  /// The first header of this name, compared without regard to case; empty: none.
+  [[nodiscard]] virtual std::string_view header(std::string_view name) const noexcept = 0;
+  /// The batch it is a job of, to add more to it; 0: none.
+  [[nodiscard]] virtual BatchId batch() const noexcept = 0;
+  /// Time left until the attempt is asked to stop, by its time-out or its job's deadline; nothing: it has neither.
   [[nodiscard]] virtual std::optional<Duration> time_left() const = 0;
 
-  /// True when the attempt should end: time-out, cancel, shutdown, or the claim was lost. A handler that has seen it
-  /// and returns without an Outcome is taken as stopped early (and put back); one that never looked, as done.
+  /// True when the attempt should end: time-out, deadline, cancel, shutdown, or the claim was lost. A handler that has
+  /// seen it and returns without an Outcome is taken as stopped early (and put back); one that never looked, as done.
   [[nodiscard]] virtual bool stop_requested() const noexcept = 0;
   /// For condition_variable_any, callbacks and threads. Taking it counts as having looked.
   [[nodiscard]] virtual std::stop_token stop_token() const noexcept = 0;
@@ -98,6 +104,17 @@ class Attempt {
 /// Nothing returned: done, unless it has seen a stop request (see Attempt::stop_requested).
 using Handler = std::function<std::optional<Outcome>(Attempt&, std::string_view payload)>;
 
+/// What a worker is doing, for whoever watches over it.
+struct WorkerPulse {
+  int slots = 0;               ///< of all its pools
+  int busy = 0;                ///< slots with an attempt
+  std::int64_t completed = 0;  ///< this and the next two: so far, as in WorkerReport
+  std::int64_t failed = 0;
+  std::int64_t dead = 0;
+  bool stopping = false;
+  bool store_failing = false;  ///< the store's last answer was an error; the worker tries again
+};
+
 struct WorkerOptions {
   std::string name;                                    ///< in logs and `galley stats`; empty: "host:pid"
   Duration shutdown_grace = std::chrono::seconds(25);  ///< after stop(): how long running attempts may go on
@@ -109,8 +126,15 @@ struct WorkerOptions {
   /// Called as the very last act of a shutdown when handlers do not end: their jobs have just been put back, with a
   /// delay of 1 s, and this must end the process. Empty: run() waits until they end.
   std::function<void()> exit_process;
-  std::string log_level = "off";    ///< debug | info | warn | error | off, on stderr
-  std::string log_format = "text";  ///< text | json
+  /// A sign of life for a watchdog: called once the worker has joined its store and is about to claim, then once in
+  /// each `pulse_every`, idle or busy, as long as its loop goes round. It stays away while the loop is stuck: in one
+  /// call to the store (SQLite gives up on a locked file after about 30 s, and the loop goes on) or for ever, by a bug.
+  /// Called by the thread that called run(), which claims, renews and finishes nothing meanwhile: it must return within
+  /// milliseconds, and must not throw.
+  std::function<void(const WorkerPulse&)> on_pulse;
+  Duration pulse_every = std::chrono::seconds(5);  ///< 10 ms..1 h
+  std::string log_level = "off";                   ///< debug | info | warn | error | off, on stderr
+  std::string log_format = "text";                 ///< text | json
 };
 
 /// What run() did.
@@ -148,6 +172,9 @@ class Worker {
   }
   /// Throws Exception (InvalidInput) on a bad kind, or one that has a handler already.
   Worker& handle_bytes(std::string_view kind, Handler handler);
+  /// Jobs of `other` are run by the handler of `kind`, which must be there: the way to rename a kind while jobs of the
+  /// old name still wait. Throws as handle_bytes.
+  Worker& alias(std::string_view other, std::string_view kind);
 
   /// Slots 1..10,000 bound to queues: "a" (default: the pool's name), "a,b" strict order, "a*3,b*1" by weight.
   /// Without any pool: "default" with one slot a core. Throws Exception (InvalidInput).

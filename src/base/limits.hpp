@@ -21,6 +21,13 @@ inline constexpr std::size_t kMaxProgramBytes = 4'096;        // of a command's 
 inline constexpr std::size_t kMaxNameBytes = 128;             // queue, kind, pool
 inline constexpr std::size_t kMaxKeyBytes = 200;
 inline constexpr std::size_t kMaxTokenBytes = 64;
+inline constexpr std::size_t kMaxTags = 16;  // a row of an index each
+inline constexpr std::size_t kMaxTagBytes = 64;
+inline constexpr std::size_t kMaxHeaders = 32;
+inline constexpr std::size_t kMaxHeaderNameBytes = 64;
+inline constexpr std::size_t kMaxHeaderBytes = 8 << 10;  // of all names and values of a job
+inline constexpr int kMaxGroupJobs = 10'000;             // read whole by the claim
+inline constexpr int kMaxGroupBytes = 1 << 20;           // as a payload
 
 // Items of a verb: a batch must fit well into one transaction that others wait for (~2 us a row change).
 inline constexpr std::size_t kMaxEnqueueBatch = 10'000;
@@ -32,10 +39,17 @@ inline constexpr std::size_t kMaxFinishBatch = 10'000;
 inline constexpr std::size_t kMaxClaimBatch = 1'000;
 inline constexpr std::size_t kMaxClaimKinds = 4'096;  // one index seek (~1.5 us) each
 inline constexpr std::size_t kMaxClaimQueues = 256;
-inline constexpr std::size_t kMaxPage = 1'000;  // rows that one look returns
-inline constexpr std::size_t kMaxStep = 1'000;  // rows that one kind of housekeeping moves in one step
+inline constexpr std::size_t kMaxPage = 1'000;          // rows that one look returns
+inline constexpr std::size_t kMaxPageBytes = 8 << 20;   // payloads and results with which a page of jobs is full
+inline constexpr std::size_t kMaxBatchCallbacks = 100;  // all are looked at by the job that ends it
+inline constexpr std::size_t kMaxStep = 1'000;          // rows that one kind of housekeeping moves in one step
+inline constexpr std::size_t kMaxMiddleware = 32;
 inline constexpr std::size_t kMaxPools = 64;
-inline constexpr int kMaxSlots = 10'000;  // of one pool
+inline constexpr std::size_t kMaxCardBytes = 4
+                                             << 20;   // a worker's: 4,096 kinds and 16,384 queues of 128 bytes: 2.5 MiB
+inline constexpr std::size_t kMaxSchedules = 10'000;  // all are read for one list
+inline constexpr int kKeepMinutes = 60;               // of statistics
+inline constexpr int kMaxSlots = 10'000;              // of one pool
 
 // Ranges of a job's options.
 inline constexpr int kMaxPriority = 10;
@@ -57,8 +71,23 @@ inline constexpr std::chrono::hours kPriorityStep{1};
 inline constexpr std::chrono::hours kKeepCompleted{1};
 inline constexpr std::int64_t kKeepCompletedJobs = 100'000;
 
+// How long a call waits while another program holds the store's file locked.
+inline constexpr std::chrono::seconds kBusyTimeout{30};
+inline constexpr std::chrono::minutes kMaxBusyTimeout{10};
+
 // Leases.
 inline constexpr std::chrono::seconds kLease{30};
 inline constexpr std::chrono::seconds kSafetyLook{5};  // a missed bell must not mean stuck for ever
+
+// Schedules.
+inline constexpr std::size_t kMaxCronBytes = 500;            // each minute and each day as lists: 260
+inline constexpr std::chrono::seconds kMinPeriod{1};         // of "@every": more often is a worker's own loop
+inline constexpr int kCronYears = 41;                        // 29 February on a given weekday: 40 years over 2100
+inline constexpr std::size_t kMaxZoneBytes = 64;             // the longest name there is has 32
+inline constexpr std::size_t kMaxZoneFileBytes = 256 << 10;  // the largest file there is has 4 KiB
+inline constexpr std::size_t kMaxCatchUp = 1'000;         // jobs for missed ticks of one schedule, in one transaction
+inline constexpr std::int64_t kMaxCountedTicks = 10'000;  // missed ticks are counted so far, ~1 us each
+inline constexpr std::chrono::seconds kMisfireGrace{60};  // a tick this late has not been missed
+inline constexpr std::chrono::hours kMaxSpread{24 * 7};   // of one tick's jobs: a week's work over a week
 
 }  // namespace galley::limits

@@ -44,7 +44,7 @@ Result<StorePtr> Context::open_existing() {
 
 void add_store_option(CLI::App& app, Context& context) {
   app.add_option("--store", context.flags.store,
-                 "Where jobs are kept: sqlite:PATH[?durability=full|normal&force_network_fs=1] "
+                 "Where jobs are kept: sqlite:PATH[?durability=full|normal&force_network_fs=1&busy_timeout=30s] "
                  "(default sqlite:galley.db; also GALLEY_STORE and galley.toml)")
       ->type_name("URL");
 }

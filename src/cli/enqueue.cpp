@@ -5,18 +5,17 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <cstdlib>
-#include <filesystem>
+#include <limits>
 #include <memory>
 
-#include "base/duration.hpp"
 #include "base/limits.hpp"
 #include "cli/commands.hpp"
 #include "cli/follow.hpp"
+#include "cli/job_content.hpp"
+#include "cli/job_flags.hpp"
 #include "cli/job_source.hpp"
 #include "cli/lines.hpp"
 #include "engine/command.hpp"
-#include "job/settle.hpp"
 #include "job/validate.hpp"
 #include "store/store.hpp"
 
@@ -28,62 +27,45 @@ namespace {
 constexpr std::size_t kBatchJobs = 1'000;
 constexpr std::size_t kBatchBytes = limits::kMaxEnqueueBytes / 2;
 
-struct Flags {
-  std::string kind;
-  std::optional<std::string> json;
-  int priority = 0;
-  std::string delay;
-  std::string at;
-  std::string timeout;
-  std::string grace;
-  std::string on_timeout;
-  std::optional<int> attempts;
-  std::string backoff;
-  bool resumable = false;
-  std::string key;
-  std::string token;
-  std::vector<std::string> env;
-  std::string cwd;
-  bool stdin_input = false;
+/// Batches: what the jobs are put into, and what they wait for.
+struct BatchFlags {
+  BatchId batch = 0;
+  BatchId after = 0;
+  std::optional<std::string> trigger;
+};
+
+Result<void> check_batches(const BatchFlags& flags, const OnceFlags& once) {
+  if (flags.trigger && flags.after == 0)
+    return usage_error("--trigger says what of a batch is waited for: add --after ID");
+  if (flags.after != 0 && (!once.delay.empty() || !once.at.empty())) {
+    return usage_error("--after and --delay or --at exclude each other: its batch decides when it runs");
+  }
+  if (flags.after != 0 && flags.after == flags.batch) {
+    return usage_error("--batch and --after both name batch " + std::to_string(flags.after) +
+                       "; a job cannot wait for its own batch");
+  }
+  return {};
+}
+
+void add_batch_options(CLI::App& app, BatchFlags& flags) {
+  const auto id = CLI::Range(BatchId{1}, std::numeric_limits<BatchId>::max()).description("");
+  app.add_option("--batch", flags.batch, "Put it into this batch (galley batches open)")->check(id)->type_name("ID");
+  app.add_option("--after", flags.after, "Not before this batch has come to its --trigger")->check(id)->type_name("ID");
+  app.add_option("--trigger", flags.trigger,
+                 "success (all jobs completed, the default), failure (the first one failed) or finished (all ended)")
+      ->check(CLI::IsMember({"success", "failure", "finished"}).description(""))
+      ->type_name("WHAT");
+}
+
+struct Flags : ContentFlags {
+  JobFlags job;
+  OnceFlags once;
+  BatchFlags batches;
   bool each = false;
   bool null_delimited = false;
   bool wait = false;
   std::string output = "text";
-  std::vector<std::string> misplaced;  ///< a command without the "--" before it
 };
-
-/// Reads an optional duration into `target`.
-Result<void> read_duration(std::string_view field, const std::string& text, Duration& target) {
-  if (text.empty()) return {};
-  const auto value = base::parse_duration(field, text);
-  if (!value) return value.error();
-  target = *value;
-  return {};
-}
-
-Result<JobOptions> options_of(const Flags& flags) {
-  JobOptions options;
-  options.priority = flags.priority;
-  options.max_attempts = flags.attempts.value_or(flags.json ? options.max_attempts : 1);
-  options.resumable = flags.resumable;
-  options.key = flags.key;
-  options.token = flags.token;
-  if (auto done = read_duration("--delay", flags.delay, options.delay); !done) return done.error();
-  if (auto done = read_duration("--timeout", flags.timeout, options.timeout); !done) return done.error();
-  if (auto done = read_duration("--grace", flags.grace, options.grace); !done) return done.error();
-  if (!flags.at.empty()) {
-    const auto at = base::parse_time("--at", flags.at);
-    if (!at) return at.error();
-    options.at = *at;
-  }
-  if (!flags.on_timeout.empty()) options.on_timeout = on_timeout_from(flags.on_timeout);
-  if (!flags.backoff.empty()) {
-    auto backoff = job::backoff_from(flags.backoff);
-    if (!backoff) return backoff.error();
-    options.backoff = std::move(*backoff);
-  }
-  return options;
-}
 
 /// Makes the jobs of one call and sends them to the store, batch by batch.
 class Producer {
@@ -100,7 +82,7 @@ class Producer {
   Result<void> each();
   Result<void> add_line(const LineReader& lines, std::string_view line);
   Result<void> send();
-  [[nodiscard]] bool typed() const noexcept { return flags_.json.has_value(); }
+  [[nodiscard]] bool typed() const noexcept { return flags_.typed(); }
 
   Context& context_;
   const Flags& flags_;
@@ -111,47 +93,33 @@ class Producer {
   std::vector<job::NewJob> batch_;
   std::size_t batch_bytes_ = 0;
   std::size_t sent_ = 0;
+  std::size_t refused_ = 0;
   std::vector<JobId> ids_;  ///< to follow
 };
 
 Result<void> Producer::check_flags() const {
-  if (!flags_.misplaced.empty()) {
-    return usage_error("'" + flags_.misplaced[0] + "' was not expected; put -- before the command: galley enqueue -- " +
-                       flags_.misplaced[0] + " ...");
-  }
-  const bool command = context_.command.has_value();
-  if (typed()) {
-    if (command) return usage_error("--json makes a typed job; it cannot be used together with a command behind --");
-    if (flags_.kind.empty()) return usage_error("--json needs --kind NAME: the handler that the payload is for");
-    if (!flags_.env.empty() || !flags_.cwd.empty() || flags_.stdin_input) {
-      return usage_error("--env, --cwd and --stdin belong to a command; a job of --json has none");
-    }
-    if (flags_.each && *flags_.json != "-") return usage_error("--each with --json reads payloads: use --json -");
-  } else if (!command || context_.command->empty()) {
-    return usage_error("there is nothing to enqueue: give a command behind --, or --kind NAME --json TEXT");
+  if (auto done = check_content(flags_, context_, "galley enqueue"); !done) return done;
+  if (flags_.each && typed() && *flags_.json != "-") {
+    return usage_error("--each with --json reads payloads: use --json -");
   }
   if (flags_.each && flags_.stdin_input) return usage_error("--each and --stdin both read standard input; use one");
-  if (flags_.each && !flags_.token.empty()) return usage_error("--token names one job; it cannot be used with --each");
+  if (flags_.each && flags_.once.token) return usage_error("--token names one job; it cannot be used with --each");
   if (flags_.null_delimited && !flags_.each) return usage_error("-0 says how --each splits its input; add --each");
-  if (!flags_.delay.empty() && !flags_.at.empty()) return usage_error("--delay and --at exclude each other; use one");
-  return {};
+  return check_batches(flags_.batches, flags_.once);
 }
 
 /// Everything that can be refused before the first line is read.
 Result<void> Producer::prepare() {
   if (auto done = check_flags(); !done) return done;
-  auto options = options_of(flags_);
+  auto options = options_of(flags_.job, typed() ? JobOptions{}.max_attempts : 1);
   if (!options) return options.error();
   options_ = std::move(*options);
+  if (auto done = read_once(flags_.once, options_); !done) return done;
+  options_.batch = flags_.batches.batch;
   if (!typed()) {
-    command_.argv = *context_.command;
-    auto env = environment_of(flags_.env, [](const char* name) -> const char* { return std::getenv(name); });
-    if (!env) return env.error();
-    command_.env = std::move(*env);
-    std::error_code fault;
-    command_.cwd = std::filesystem::absolute(flags_.cwd.empty() ? "." : flags_.cwd, fault).lexically_normal();
-    if (fault) return Error{Errc::Io, "the current directory cannot be found: " + fault.message()};
-    if (command_.cwd.size() > 1 && command_.cwd.ends_with('/')) command_.cwd.pop_back();
+    auto command = command_of(flags_, context_);
+    if (!command) return command.error();
+    command_ = std::move(*command);
   }
   const auto settings = context_.settings();
   if (!settings) return settings.error();
@@ -159,7 +127,8 @@ Result<void> Producer::prepare() {
   job::NewJob probe;
   probe.queue = queue_;
   probe.kind = flags_.kind.empty() ? "command" : flags_.kind;
-  probe.content = job::Content::Bytes;
+  probe.content = typed() ? job::Content::Json : job::Content::Bytes;
+  probe.awaits = flags_.batches.after;
   if (auto done = job::apply(options_, probe); !done) return done;
   auto store = context_.open(*settings, true);
   if (!store) return store.error();
@@ -180,6 +149,8 @@ Result<job::NewJob> Producer::job_of(std::optional<std::string_view> line) const
   }
   if (!job) return job;
   job->queue = queue_;
+  job->awaits = flags_.batches.after;
+  if (flags_.batches.trigger) job->trigger = job::trigger_from(*flags_.batches.trigger).value_or(job->trigger);
   if (auto done = job::apply(options_, *job); !done) return done.error();
   if (auto done = job::validate(*job); !done) return done.error();
   return job;
@@ -190,8 +161,13 @@ Result<void> Producer::send() {
   const auto enqueued = store_->enqueue(batch_);
   if (!enqueued) return enqueued.error();
   for (const store::Enqueued& job : *enqueued) {
+    if (job.refused) {
+      context_.complain(job.reason);
+      ++refused_;
+      continue;
+    }
     if (flags_.output == "json") {
-      context_.out.line(boost::json::object{{"id", job.id}, {"existed", job.existed}});
+      context_.out.line(boost::json::object{{"id", job.id}, {"existed", job.existed}, {"replaced", job.replaced}});
     } else {
       context_.out.line(std::to_string(job.id));
     }
@@ -260,48 +236,17 @@ Result<void> Producer::each() {
 Result<int> Producer::run() {
   if (auto done = prepare(); !done) return done.error();
   if (auto done = flags_.each ? each() : one(); !done) return done.error();
-  return flags_.wait ? follow(context_, *store_, std::move(ids_)) : Result<int>(kExitOk);
+  const int code = refused_ == 0 ? kExitOk : kExitFailure;
+  if (!flags_.wait) return code;
+  auto followed = follow(context_, *store_, std::move(ids_));
+  return followed && *followed == kExitOk ? Result<int>(code) : followed;
 }
 
-void add_what(CLI::App& app, Flags& flags) {
-  app.add_option("CMD", flags.misplaced, "The program and its arguments, run without a shell")->type_name("");
-  app.add_option("--kind", flags.kind, "Which handler runs it (of a command: by default the program's base name)")
-      ->type_name("NAME");
-  app.add_option("--json", flags.json, "A typed job of --kind with this payload; - reads it from standard input")
-      ->type_name("TEXT|-");
+void add_each(CLI::App& app, Flags& flags) {
   app.add_flag("--each", flags.each,
                "One job for each line of standard input: {} inside any argument becomes the line; with --json - each "
                "line is a payload; empty lines are skipped");
   app.add_flag("-0,--null", flags.null_delimited, "Lines of --each end with NUL, as find -print0 writes them");
-  app.add_flag("--stdin", flags.stdin_input, "The command's standard input is read from this one");
-  app.add_option("--cwd", flags.cwd, "The command's working directory (default: this one)")->type_name("DIR");
-  app.add_option("--env", flags.env,
-                 "A variable the command gets, from here or with a value; may be repeated; no others but PATH")
-      ->type_name("NAME[=VALUE]")
-      ->allow_extra_args(false);
-}
-
-void add_how(CLI::App& app, Flags& flags) {
-  app.add_option("--priority", flags.priority, "-10..10, larger runs sooner (default 0)")
-      ->check(CLI::Range(-limits::kMaxPriority, limits::kMaxPriority).description(""))
-      ->type_name("N");
-  app.add_option("--delay", flags.delay, "Not before this time has passed, as 90s or 1h30m")->type_name("TIME");
-  app.add_option("--at", flags.at, "Not before, as 2026-12-31T23:59:00Z or @1767225600")->type_name("WHEN");
-  app.add_option("--timeout", flags.timeout, "The most that one attempt may run (default: no limit)")
-      ->type_name("TIME");
-  app.add_option("--grace", flags.grace, "From the stop request to the kill (default 5s)")->type_name("TIME");
-  app.add_option("--on-timeout", flags.on_timeout, "pause, retry or dead (default: pause if --resumable, else retry)")
-      ->check(CLI::IsMember({"pause", "retry", "dead"}).description(""))
-      ->type_name("WHAT");
-  app.add_option("--attempts", flags.attempts, "Tries that may end in an error (default 1 for commands, 10 for kinds)")
-      ->check(CLI::Range(1, limits::kMaxAttempts).description(""))
-      ->type_name("N");
-  app.add_option("--backoff", flags.backoff,
-                 "Wait before another try: exponential:1s..1h (the default), fixed:10s or list:1s,10s,1m")
-      ->type_name("HOW");
-  app.add_flag("--resumable", flags.resumable, "It saves its state and goes on from there");
-  app.add_option("--key", flags.key, "A tenant or account that it belongs to")->type_name("TEXT");
-  app.add_option("--token", flags.token, "Enqueueing the same token twice gives the same job")->type_name("TEXT");
 }
 
 constexpr const char* kExamples =
@@ -317,8 +262,11 @@ void add_enqueue(CLI::App& app, Context& context) {
   auto flags = std::make_shared<Flags>();
   enqueue->add_option("--queue", context.flags.queue, "The queue (default: default; also in galley.toml)")
       ->type_name("NAME");
-  add_what(*enqueue, *flags);
-  add_how(*enqueue, *flags);
+  add_content_options(*enqueue, *flags);
+  add_each(*enqueue, *flags);
+  add_job_options(*enqueue, flags->job);
+  add_once_options(*enqueue, flags->once);
+  add_batch_options(*enqueue, flags->batches);
   enqueue->add_flag("--wait", flags->wait, "Follow the jobs; exit with 0 if all completed, else 1");
   enqueue->add_option("--output", flags->output, "text (ids) or json (one object a line)")
       ->check(CLI::IsMember({"text", "json"}).description(""))

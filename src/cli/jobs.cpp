@@ -46,12 +46,13 @@ void print_page(Context& context, const std::vector<job::JobRecord>& jobs, bool 
 Result<int> list(Context& context, const ListFlags& flags) {
   auto store = context.open_existing();
   if (!store) return store.error();
-  const store::Filter filter = filter_from(flags.filter);
+  const auto filter = filter_from(flags.filter, context.clock.wall());
+  if (!filter) return filter.error();
   auto left = flags.limit == 0 ? std::numeric_limits<std::size_t>::max() : static_cast<std::size_t>(flags.limit);
   std::string cursor;
   bool any = false;
   while (left > 0 && !context.out.closed()) {
-    const auto page = (*store)->list(filter, cursor, std::min(left, limits::kMaxPage));
+    const auto page = (*store)->list(*filter, cursor, std::min(left, limits::kMaxPage));
     if (!page) return page.error();
     if (!page->jobs.empty()) print_page(context, page->jobs, flags.json);
     any = any || !page->jobs.empty();
@@ -105,7 +106,7 @@ void add_show(CLI::App& jobs, Context& context, const ListFlags& list_flags) {
   app->footer("Example: galley jobs show 17");
   app->callback([&context, &list_flags, ids, json] {
     context.action = [&context, &list_flags, ids, json]() -> Result<int> {
-      if (list_flags.filter.any()) return usage_error("jobs show takes ids, no --queue, --state or --kind");
+      if (list_flags.filter.any()) return usage_error("jobs show takes ids, no --queue, --state and the like");
       return show(context, *ids, *json || list_flags.json);
     };
   });

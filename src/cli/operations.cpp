@@ -1,10 +1,15 @@
-// galley jobs retry|cancel|delete: what a person does to jobs, by id or by filter.
+// galley jobs retry|cancel|delete|run|move|priority: what a person does to jobs, by id or by filter.
+
+#include <unistd.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <boost/json/object.hpp>
+#include <iostream>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "base/limits.hpp"
@@ -16,9 +21,9 @@ namespace galley::cli {
 namespace {
 
 using store::Operated;
-using Verb = Result<std::vector<Operated>> (store::Store::*)(std::span<const JobId>);
+using Verb = Result<std::vector<Operated>> (*)(store::Store&, std::span<const JobId>, const store::Alteration&);
 
-/// One of the three commands, as data.
+/// One of the commands, as data.
 struct Operation {
   const char* command;
   const char* done;  ///< "retried"
@@ -30,36 +35,59 @@ struct Operation {
   std::span<const JobState> all;  ///< what --all means without --state, in this order; empty: every state
 };
 
-constexpr JobState kToRetry[] = {JobState::Dead};
+constexpr JobState kDead[] = {JobState::Dead};
+constexpr JobState kScheduled[] = {JobState::Scheduled};
 // Against the stream of a job's life, so that a job that moves on meanwhile is met again.
-constexpr JobState kToCancel[] = {JobState::Blocked, JobState::Scheduled, JobState::Ready, JobState::Running};
+constexpr JobState kNotEnded[] = {JobState::Blocked, JobState::Scheduled, JobState::Ready, JobState::Running};
+constexpr JobState kWaiting[] = {JobState::Blocked, JobState::Scheduled, JobState::Ready};
 
 constexpr Operation kOperations[] = {
     {"retry", "retried", "Make ended or scheduled jobs ready now, with all their tries",
-     "Example: galley jobs retry --all --kind convert",
-     "only dead, cancelled, discarded, expired and scheduled jobs can be retried", &store::Store::retry,
-     "All dead jobs, or those that --state names, of --queue and --kind", kToRetry},
+     "Example: galley jobs retry --all --kind convert --ended-since 2h",
+     "only dead, cancelled, discarded, expired and scheduled jobs can be retried",
+     [](store::Store& store, std::span<const JobId> ids, const store::Alteration&) { return store.retry(ids); },
+     "All dead jobs, or those that --state and the others choose", kDead},
     {"cancel", "cancelled", "End jobs that have not ended; a running one is asked to stop",
-     "Example: galley jobs cancel 17 18", "it has ended already", &store::Store::cancel,
-     "All jobs that have not ended, or those that --state names, of --queue and --kind", kToCancel},
+     "Example: galley jobs cancel 17 18", "it has ended already",
+     [](store::Store& store, std::span<const JobId> ids, const store::Alteration&) { return store.cancel(ids); },
+     "All jobs that have not ended, or those that --state and the others choose", kNotEnded},
     {"delete",
      "deleted",
      "Remove jobs that do not run, whatever their state",
      "Example: galley jobs delete --all --state completed",
      "a running job cannot be deleted; cancel it first",
-     &store::Store::erase,
-     "All jobs that --queue, --state and --kind choose",
+     [](store::Store& store, std::span<const JobId> ids, const store::Alteration&) { return store.erase(ids); },
+     "All jobs that --state and the others choose",
      {}},
+    {"run", "made due", "Run scheduled jobs now; their counters stay as they are",
+     "Example: galley jobs run --all --queue mail", "only scheduled jobs wait for their time",
+     [](store::Store& store, std::span<const JobId> ids, const store::Alteration&) { return store.run_now(ids); },
+     "All scheduled jobs that the others choose", kScheduled},
+    {"move", "moved", "Put jobs that do not run into another queue",
+     "Example: galley jobs move --to bulk --all --queue mail --tag newsletter", "a running job stays where it is",
+     [](store::Store& store, std::span<const JobId> ids, const store::Alteration& change) {
+       return store.alter(ids, change);
+     },
+     "All waiting jobs, or those that --state and the others choose", kWaiting},
+    {"priority", "changed", "Give jobs that do not run another priority; they stand behind what is ready there",
+     "Example: galley jobs priority --to 5 17", "a running job keeps its priority",
+     [](store::Store& store, std::span<const JobId> ids, const store::Alteration& change) {
+       return store.alter(ids, change);
+     },
+     "All waiting jobs, or those that --state and the others choose", kWaiting},
 };
 
 struct Flags {
   std::vector<JobId> ids;
+  std::optional<std::string> queue;
+  std::optional<int> priority;
   bool all = false;
+  bool count = false;
   bool yes = false;
   bool json = false;
 };
 
-constexpr std::string_view kAnswers[] = {"done", "requested", "not_found", "wrong_state"};
+constexpr std::string_view kAnswers[] = {"done", "requested", "not_found", "wrong_state", "conflict"};
 
 class Operator {
  public:
@@ -71,7 +99,21 @@ class Operator {
     auto store = context_.open_existing();
     if (!store) return store.error();
     store_ = std::move(*store);
-    if (auto done = flags_.all ? everything() : named(); !done) return done.error();
+    if (flags_.all) {
+      auto chosen = filters();
+      if (!chosen) return chosen.error();
+      if (flags_.count || asks()) {
+        auto many = count(*chosen);
+        if (!many) return many.error();
+        if (flags_.count) return say_count(*many);
+        if (!agreed(*many)) return kExitFailure;
+      }
+      for (const store::Filter& filter : *chosen) {
+        if (auto done = matching(filter); !done) return done.error();
+      }
+    } else if (auto done = named(); !done) {
+      return done.error();
+    }
     if (!flags_.json) {
       context_.out.line(std::string(operation_.done) + " " + std::to_string(done_) + (done_ == 1 ? " job" : " jobs"));
       if (requested_ > 0) {
@@ -90,8 +132,9 @@ class Operator {
     const std::string command = operation_.command;
     if (flags_.all && !flags_.ids.empty()) return usage_error("jobs " + command + " takes ids or --all, not both");
     if (!flags_.all && flags_.ids.empty()) return usage_error("jobs " + command + " needs ids, or --all");
-    if (!flags_.all && filter_.any()) return usage_error("--queue, --state and --kind choose among --all; add --all");
-    if (flags_.all && operation_.all.empty() && filter_.state.empty() && !flags_.yes) {
+    if (!flags_.all && filter_.any()) return usage_error("options that choose among jobs need --all; add it");
+    if (!flags_.all && flags_.count) return usage_error("--count counts what --all would take; add --all");
+    if (flags_.all && operation_.all.empty() && !filter_.state && !flags_.yes && !flags_.count) {
       return usage_error("jobs " + command + " --all takes jobs that wait, too: say which with --state, or add --yes");
     }
     return {};
@@ -105,25 +148,59 @@ class Operator {
     return {};
   }
 
-  Result<void> everything() {
-    store::Filter filter = filter_from(filter_);
-    if (filter.state || operation_.all.empty()) return matching(filter);
+  /// What --all takes, in turn.
+  [[nodiscard]] Result<std::vector<store::Filter>> filters() const {
+    auto filter = filter_from(filter_, context_.clock.wall());
+    if (!filter) return filter.error();
+    if (filter->state || operation_.all.empty()) return std::vector{*filter};
+    std::vector<store::Filter> all;
     for (const JobState state : operation_.all) {
-      filter.state = state;
-      if (auto done = matching(filter); !done) return done;
+      filter->state = state;
+      all.push_back(*filter);
     }
-    return {};
+    return all;
+  }
+
+  [[nodiscard]] Result<std::int64_t> count(const std::vector<store::Filter>& chosen) {
+    std::int64_t many = 0;
+    for (const store::Filter& filter : chosen) {
+      std::string cursor;
+      do {
+        const auto page = store_->select(filter, cursor, limits::kMaxPage);
+        if (!page) return page.error();
+        many += static_cast<std::int64_t>(page->ids.size());
+        cursor = page->next;
+      } while (!cursor.empty());
+    }
+    return many;
+  }
+
+  int say_count(std::int64_t many) {
+    if (flags_.json) {
+      context_.out.line(boost::json::object{{"count", many}});
+    } else {
+      context_.out.line(std::to_string(many));
+    }
+    return kExitOk;
+  }
+
+  /// A person at a terminal is shown the number first.
+  [[nodiscard]] bool asks() const { return !flags_.yes && isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1; }
+
+  [[nodiscard]] bool agreed(std::int64_t many) {
+    context_.complain(std::string(operation_.command) + " " + std::to_string(many) + (many == 1 ? " job" : " jobs") +
+                      "? y or n");
+    std::string answer;
+    return std::getline(std::cin, answer) && (answer == "y" || answer == "yes");
   }
 
   Result<void> matching(const store::Filter& filter) {
     std::string cursor;
     do {
-      const auto page = store_->list(filter, cursor, limits::kMaxPage);
+      const auto page = store_->select(filter, cursor, limits::kMaxPage);
       if (!page) return page.error();
-      std::vector<JobId> ids;
-      for (const job::JobRecord& job : page->jobs) ids.push_back(job.id);
-      if (!ids.empty()) {
-        if (auto done = apply(ids); !done) return done;
+      if (!page->ids.empty()) {
+        if (auto done = apply(page->ids); !done) return done;
       }
       cursor = page->next;
     } while (!cursor.empty());
@@ -131,7 +208,7 @@ class Operator {
   }
 
   Result<void> apply(std::span<const JobId> ids) {
-    const auto answers = ((*store_).*operation_.verb)(ids);
+    const auto answers = operation_.verb(*store_, ids, {flags_.queue, flags_.priority});
     if (!answers) return answers.error();
     for (std::size_t i = 0; i < ids.size(); ++i) {
       const Operated answer = (*answers)[i];
@@ -141,7 +218,8 @@ class Operator {
       if (answer == Operated::Done) ++done_;
       if (answer == Operated::Requested) ++requested_;
       // Of --all, a job that is gone meanwhile is nobody's concern.
-      if (answer == Operated::WrongState || (answer == Operated::NotFound && !flags_.all)) refuse(ids[i], answer);
+      const bool refused = answer == Operated::WrongState || answer == Operated::Conflict;
+      if (refused || (answer == Operated::NotFound && !flags_.all)) refuse(ids[i], answer);
     }
     return {};
   }
@@ -151,6 +229,11 @@ class Operator {
     if (flags_.all) return;
     if (answer == Operated::NotFound) {
       context_.complain("there is no job " + std::to_string(id));
+      return;
+    }
+    if (answer == Operated::Conflict) {
+      context_.complain("job " + std::to_string(id) + " was not " + operation_.done +
+                        ": another job holds its unique key by now");
       return;
     }
     const auto states = store_->states(std::span(&id, 1));
@@ -169,6 +252,19 @@ class Operator {
   std::int64_t refused_ = 0;
 };
 
+/// --to, of the two that have one.
+void add_target(CLI::App& app, const Operation& operation, Flags& flags) {
+  const std::string_view command = operation.command;
+  if (command == "move") {
+    app.add_option("--to", flags.queue, "The queue")->type_name("NAME")->required();
+  } else if (command == "priority") {
+    app.add_option("--to", flags.priority, "-10..10, larger runs sooner")
+        ->check(CLI::Range(-limits::kMaxPriority, limits::kMaxPriority).description(""))
+        ->type_name("N")
+        ->required();
+  }
+}
+
 }  // namespace
 
 void add_operations(CLI::App& jobs, Context& context, FilterFlags& filter) {
@@ -178,7 +274,11 @@ void add_operations(CLI::App& jobs, Context& context, FilterFlags& filter) {
     app->add_option("ID", flags->ids, "Jobs");
     app->add_flag("--all", flags->all, operation.all_help);
     add_filter_options(*app, filter);
-    if (operation.all.empty()) app->add_flag("--yes", flags->yes, "Of --all: whatever their state");
+    app->add_flag("--count", flags->count, "Only say how many jobs --all would take");
+    app->add_flag("--yes", flags->yes,
+                  operation.all.empty() ? "Of --all: whatever their state, and without asking"
+                                        : "Of --all: without asking a person at a terminal");
+    add_target(*app, operation, *flags);
     app->add_flag("--json", flags->json, "One object a line: id and outcome");
     add_store_option(*app, context);
     app->footer(operation.example);

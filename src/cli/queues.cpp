@@ -1,8 +1,9 @@
-// galley queues: what stands in each queue, and pausing and resuming them.
+// galley queues: what stands in each queue; pausing, resuming and bounding them.
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <charconv>
 #include <memory>
 
 #include "base/duration.hpp"
@@ -22,19 +23,22 @@ Result<int> list(Context& context, bool json) {
   if (!store) return store.error();
   const auto queues = (*store)->queues();
   if (!queues) return queues.error();
-  Table table(with_states({"QUEUE", "PAUSED"}, {"OLDEST READY"}));
+  Table table(with_states({"QUEUE", "PAUSED"}, {"OLDEST READY", "AT MOST"}));
   for (const store::QueueStats& queue : *queues) {
     if (json) {
       boost::json::object object{{"queue", base::to_utf8(queue.queue)}, {"paused", queue.paused}};
       add_counts(object, queue.count);
       object["oldest_ready_ms"] = nullptr;
       if (queue.oldest_ready) object["oldest_ready_ms"] = queue.oldest_ready->count() / 1'000;
+      object["max_waiting"] = nullptr;
+      if (queue.max_waiting) object["max_waiting"] = *queue.max_waiting;
       context.out.line(object);
       continue;
     }
     std::vector<std::string> row{to_cell(queue.queue, 40), queue.paused ? "paused" : "-"};
     add_counts(row, queue.count);
     row.push_back(queue.oldest_ready ? base::format_duration(*queue.oldest_ready) : "-");
+    row.push_back(queue.max_waiting ? std::to_string(*queue.max_waiting) : "-");
     table.row(std::move(row));
   }
   if (!json) table.print(context.out, count_columns(2));
@@ -62,10 +66,45 @@ void add_switch(CLI::App& queues, Context& context, const char* command, const c
   });
 }
 
+Result<int> limit(Context& context, const std::string& queue, const std::string& text) {
+  if (auto valid = job::check_queue("queue", queue); !valid) return valid.error();
+  const auto most = bound_from("--max-waiting", text);
+  if (!most) return most.error();
+  auto store = context.open_existing();
+  if (!store) return store.error();
+  if (auto done = (*store)->set_max_waiting(queue, *most); !done) return done.error();
+  context.out.line(*most ? queue + " holds at most " + std::to_string(**most) + " waiting jobs"
+                         : queue + " has no bound");
+  return kExitOk;
+}
+
+void add_limit(CLI::App& queues, Context& context) {
+  CLI::App* app = queues.add_subcommand("limit", "Bound how many jobs may wait in a queue; more are refused");
+  auto queue = std::make_shared<std::string>();
+  auto most = std::make_shared<std::string>();
+  app->add_option("NAME", *queue, "The queue")->required();
+  app->add_option("--max-waiting", *most, "Scheduled, ready and blocked jobs that it may hold; none: no bound")
+      ->type_name("N|none")
+      ->required();
+  add_store_option(*app, context);
+  app->footer("Example: galley queues limit mail --max-waiting 100000");
+  app->callback(
+      [&context, queue, most] { context.action = [&context, queue, most] { return limit(context, *queue, *most); }; });
+}
+
 }  // namespace
 
+Result<std::optional<std::int64_t>> bound_from(std::string_view option, std::string_view text) {
+  if (text == "none") return std::optional<std::int64_t>();
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && end == text.data() + text.size() && value >= 1) return std::optional(value);
+  return usage_error(std::string(option) + ": '" + std::string(text) +
+                     "' is not allowed; allowed is 1 or more, or none");
+}
+
 void add_queues(CLI::App& app, Context& context) {
-  CLI::App* queues = app.add_subcommand("queues", "List queues; pause and resume them");
+  CLI::App* queues = app.add_subcommand("queues", "List queues; pause, resume and bound them");
   auto json = std::make_shared<bool>(false);
   queues->add_flag("--json", *json, "One object a line");
   add_store_option(*queues, context);
@@ -73,6 +112,7 @@ void add_queues(CLI::App& app, Context& context) {
   queues->footer("Example: galley queues --json");
   add_switch(*queues, context, "pause", "Start nothing new from a queue; what runs goes on", true);
   add_switch(*queues, context, "resume", "Start jobs of a queue again", false);
+  add_limit(*queues, context);
   queues->callback([&context, json] {
     if (context.action) return;  // of a subcommand, whose callback comes first
     context.action = [&context, json] { return list(context, *json); };

@@ -65,7 +65,11 @@ void fact_unless_empty(Output& out, std::string_view name, std::string_view valu
   if (!value.empty()) fact(out, name, value);
 }
 
+/// What stands in the place of a payload or a result that is not to be shown.
+std::string redacted(std::string_view hidden) { return "(" + std::to_string(hidden.size()) + " bytes, redacted)"; }
+
 void print_payload(Output& out, const job::JobRecord& job) {
+  if (job.redacted) return fact(out, "payload", redacted(job.payload));
   if (job.content == job::Content::Command) {
     if (const auto command = engine::decode_command(job.payload)) {
       fact(out, "command", shell_quoted(command->argv));
@@ -95,6 +99,19 @@ void print_policy(Output& out, const job::JobRecord& job) {
   if (policy.resumable) fact(out, "resumable", "yes");
 }
 
+void print_marks(Output& out, const job::JobRecord& job) {
+  if (!job.unique.key.empty()) {
+    fact(out, "unique", job.unique.key + " until " + std::string(name(job.unique.until)));
+  }
+  if (!job.group.key.empty()) fact(out, "group", job.group.key + ", " + std::to_string(job.members) + " jobs");
+  if (job.batch != 0) fact(out, "batch", std::to_string(job.batch));
+  if (job.awaits != 0) {
+    fact(out, "awaits", std::string(name(job.trigger)) + " of batch " + std::to_string(job.awaits));
+  }
+  for (const std::string& tag : job.tags) fact(out, "tag", tag);
+  for (const auto& [header, value] : job.headers) fact(out, "header", header + "=" + value);
+}
+
 void print_attempt(Output& out, const job::AttemptRecord& attempt) {
   const job::AttemptReport& report = attempt.report;
   out.line("");
@@ -113,6 +130,7 @@ void print_attempt(Output& out, const job::AttemptRecord& attempt) {
 }  // namespace
 
 std::string summary(const job::JobRecord& job) {
+  if (job.redacted) return redacted(job.payload);
   if (job.content == job::Content::Command) {
     if (const auto command = engine::decode_command(job.payload)) return shell_quoted(command->argv);
   }
@@ -139,7 +157,8 @@ json::object to_json(const job::JobRecord& job) {
                       {"kind", text_value(job.kind)},
                       {"key", text_value(job.key)},
                       {"content", name(job.content)},
-                      {command ? "command" : "payload", payload_value(job)},
+                      {command ? "command" : "payload", job.redacted ? json::value(nullptr) : payload_value(job)},
+                      {"redacted", job.redacted},
                       {"priority", job.priority},
                       {"attempts", job.counters.attempts},
                       {"errors", job.counters.errors},
@@ -161,9 +180,22 @@ json::object to_json(const job::JobRecord& job) {
                       {"worker", text_value(job.worker)},
                       {"error", text_value(job.error)},
                       {"progress", text_value(job.progress)},
-                      {"result", text_value(job.result)},
+                      {"error_class", text_value(job.error_class)},
+                      {"result", job.redacted ? json::value(nullptr) : json::value(text_value(job.result))},
                       {"checkpoint_bytes", job.checkpoint.size()},
-                      {"cancel_requested", job.cancel_requested}};
+                      {"cancel_requested", job.cancel_requested},
+                      {"unique", text_value(job.unique.key)},
+                      {"expires_at", time_value(job.expires_at)},
+                      {"deadline_at", time_value(job.deadline_at)}};
+  if (!job.group.key.empty()) object["group"] = {{"key", text_value(job.group.key)}, {"jobs", job.members}};
+  if (job.batch != 0) object["batch"] = job.batch;
+  if (job.awaits != 0) object["awaits"] = {{"batch", job.awaits}, {"trigger", name(job.trigger)}};
+  json::array tags;
+  for (const std::string& tag : job.tags) tags.push_back(json::value(text_value(tag)));
+  object["tags"] = std::move(tags);
+  json::object headers;
+  for (const auto& [header, value] : job.headers) headers[header] = text_value(value);
+  object["headers"] = std::move(headers);
   return object;
 }
 
@@ -194,14 +226,18 @@ void print_job(Output& out, const job::JobRecord& job, const std::vector<job::At
   fact_unless_empty(out, "key", job.key);
   print_payload(out, job);
   print_policy(out, job);
+  print_marks(out, job);
   fact(out, "enqueued at", base::format_time(job.enqueued_at));
   if (job.due_at) fact(out, "due at", base::format_time(*job.due_at));
   if (job.started_at) fact(out, "started at", base::format_time(*job.started_at));
   if (job.finished_at) fact(out, "finished at", base::format_time(*job.finished_at));
   fact_unless_empty(out, "worker", job.worker);
+  if (job.expires_at && !job.started_at) fact(out, "expires at", base::format_time(*job.expires_at));
+  if (job.deadline_at) fact(out, "deadline", base::format_time(*job.deadline_at));
   fact_unless_empty(out, "error", job.error);
+  fact_unless_empty(out, "error class", job.error_class);
   fact_unless_empty(out, "progress", job.progress);
-  fact_unless_empty(out, "result", job.result);
+  fact_unless_empty(out, "result", job.redacted && !job.result.empty() ? redacted(job.result) : job.result);
   if (!job.checkpoint.empty()) fact(out, "checkpoint", std::to_string(job.checkpoint.size()) + " bytes");
   for (const job::AttemptRecord& attempt : attempts) print_attempt(out, attempt);
 }

@@ -50,6 +50,12 @@ std::string path_of(const CLI::App& app) {
   return path;
 }
 
+/// Whether what was named makes jobs.
+bool takes_command(const CLI::App& app) {
+  if (app.got_subcommand("enqueue")) return true;
+  return app.got_subcommand("schedules") && app.get_subcommand("schedules")->got_subcommand("put");
+}
+
 /// The parser's sentence, or a better one where it does not know what we know.
 std::string explained(const CLI::ParseError& fault, const CLI::App& app, const Context& context) {
   if (app.get_subcommands().empty()) {
@@ -77,8 +83,8 @@ int exit_code_of(const Error& error) { return error.code == Errc::InvalidInput ?
 int perform(Context& context, const CLI::App& app) {
   Result<int> code = kExitFailure;
   try {
-    if (context.command && !app.got_subcommand("enqueue")) {
-      code = usage_error("only 'galley enqueue' takes a command behind --");
+    if (context.command && !takes_command(app)) {
+      code = usage_error("only 'galley enqueue' and 'galley schedules put' take a command behind --");
     } else {
       code = context.action();
     }
@@ -89,7 +95,7 @@ int perform(Context& context, const CLI::App& app) {
   }
   const auto flushed = context.out.flush();
   if (!code) {
-    context.complain(code.error().message);
+    context.complain(code.error().message + " [" + std::string(name(code.error().code)) + "]");
     return exit_code_of(code.error());
   }
   if (!flushed) {
@@ -101,6 +107,20 @@ int perform(Context& context, const CLI::App& app) {
 
 }  // namespace
 
+std::unique_ptr<CLI::App> make_app(Context& context) {
+  auto app =
+      std::make_unique<CLI::App>("Galley: a durable job queue. Any command is a job, and none is lost.", "galley");
+  app->set_version_flag("--version", "galley " GALLEY_VERSION);
+  const auto formatter = std::make_shared<HelpFormatter>();
+  formatter->column_width(34);
+  app->formatter(formatter);
+  app->footer(kFooter);
+  app->require_subcommand(1);
+  add_store_option(*app, context);
+  for (const auto add : kCommands) add(*app, context);
+  return app;
+}
+
 int run(std::vector<std::string> arguments, const base::Clock& clock) {
   Context context{clock, Output(STDOUT_FILENO), Output(STDERR_FILENO), {}, {}, {}};
   cut_command(arguments, context);
@@ -111,15 +131,8 @@ int run(std::vector<std::string> arguments, const base::Clock& clock) {
     static_cast<void>(context.err.flush());
     return kExitUsage;
   }
-  CLI::App app("Galley: a durable job queue. Any command is a job, and none is lost.", "galley");
-  app.set_version_flag("--version", "galley " GALLEY_VERSION);
-  const auto formatter = std::make_shared<HelpFormatter>();
-  formatter->column_width(34);
-  app.formatter(formatter);
-  app.footer(kFooter);
-  app.require_subcommand(1);
-  add_store_option(app, context);
-  for (const auto add : kCommands) add(app, context);
+  const auto parser = make_app(context);
+  CLI::App& app = *parser;
   try {
     std::reverse(arguments.begin(), arguments.end());  // as the parser wants them
     app.parse(std::move(arguments));

@@ -1,14 +1,19 @@
-// galley stats: jobs by queue, kind and state, and the workers that are there.
+// galley stats: jobs by queue, kind and state, what the last minutes were like, and the workers that are there.
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <cmath>
+#include <cstdio>
 #include <memory>
 
 #include "base/duration.hpp"
 #include "base/text.hpp"
+#include "cli/alarm.hpp"
 #include "cli/commands.hpp"
 #include "cli/counts.hpp"
+#include "cli/exposition.hpp"
+#include "cli/rates.hpp"
 #include "cli/text.hpp"
 #include "store/store.hpp"
 
@@ -18,61 +23,171 @@ namespace {
 
 constexpr std::size_t kNameColumns = 40;
 
-void print_json(Output& out, const std::vector<store::LaneStats>& lanes,
-                const std::vector<store::WorkerStats>& workers) {
-  for (const store::LaneStats& lane : lanes) {
+double per_minute(std::int64_t count, double minutes) {
+  return std::round(10.0 * static_cast<double>(count) / minutes) / 10.0;
+}
+
+std::string shown(double rate) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f", rate);
+  return text;
+}
+
+std::string shown(const telemetry::Histogram& histogram, double q) {
+  return histogram.empty() ? "-" : base::format_duration(histogram.quantile(q));
+}
+
+double milliseconds(Duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
+
+boost::json::object object_of(const Rates& rates, double minutes) {
+  boost::json::object object{{"type", "rates"},
+                             {"queue", base::to_utf8(rates.queue)},
+                             {"kind", base::to_utf8(rates.kind)},
+                             {"enqueued_per_minute", per_minute(rates.enqueued, minutes)},
+                             {"completed_per_minute", per_minute(rates.completed, minutes)},
+                             {"failed_per_minute", per_minute(rates.failed, minutes)}};
+  const auto add = [&object](const char* name, const telemetry::Histogram& histogram, double q) {
+    object[name] = nullptr;
+    if (!histogram.empty()) object[name] = milliseconds(histogram.quantile(q));
+  };
+  add("wait_p50_ms", rates.wait, 0.5);
+  add("wait_p99_ms", rates.wait, 0.99);
+  add("run_p50_ms", rates.run, 0.5);
+  add("run_p99_ms", rates.run, 0.99);
+  return object;
+}
+
+void print_rates(Output& out, const std::vector<Rates>& rates, double minutes) {
+  if (rates.empty()) return;
+  Table table({"LAST 5 MIN", "KIND", "ENQUEUED/MIN", "COMPLETED/MIN", "FAILED/MIN", "WAIT P50", "WAIT P99", "RUN P50",
+               "RUN P99"});
+  for (const Rates& one : rates) {
+    table.row({to_cell(one.queue, kNameColumns), to_cell(one.kind, kNameColumns),
+               shown(per_minute(one.enqueued, minutes)), shown(per_minute(one.completed, minutes)),
+               shown(per_minute(one.failed, minutes)), shown(one.wait, 0.5), shown(one.wait, 0.99), shown(one.run, 0.5),
+               shown(one.run, 0.99)});
+  }
+  table.print(out, {2, 3, 4, 5, 6, 7, 8});
+  out.line("");
+}
+
+void print_json(Output& out, const Exposed& seen, double minutes) {
+  for (const store::LaneStats& lane : seen.lanes) {
     boost::json::object object{
         {"type", "jobs"}, {"queue", base::to_utf8(lane.queue)}, {"kind", base::to_utf8(lane.kind)}};
     add_counts(object, lane.count);
     out.line(object);
   }
-  for (const store::WorkerStats& worker : workers) {
+  for (const Rates& one : seen.rates) out.line(object_of(one, minutes));
+  for (const store::WorkerStats& worker : seen.workers) {
     out.line({{"type", "worker"},
               {"id", worker.id},
-              {"name", base::to_utf8(worker.name)},
-              {"pools", base::to_utf8(worker.pools)},
+              {"name", base::to_utf8(worker.card.name)},
+              {"pools", base::to_utf8(worker.card.pools)},
+              {"slots", worker.card.slots},
+              {"running", worker.running},
               {"started_at", base::format_time(worker.started_at)}});
   }
 }
 
-void print_text(Output& out, const std::vector<store::LaneStats>& lanes,
-                const std::vector<store::WorkerStats>& workers) {
+void print_text(Output& out, const Exposed& seen, double minutes) {
   Table jobs(with_states({"QUEUE", "KIND"}));
-  for (const store::LaneStats& lane : lanes) {
+  for (const store::LaneStats& lane : seen.lanes) {
     std::vector<std::string> row{to_cell(lane.queue, kNameColumns), to_cell(lane.kind, kNameColumns)};
     add_counts(row, lane.count);
     jobs.row(std::move(row));
   }
   jobs.print(out, count_columns(2));
   out.line("");
-  Table table({"WORKER", "NAME", "STARTED", "POOLS"});
-  for (const store::WorkerStats& worker : workers) {
-    table.row({std::to_string(worker.id), to_cell(worker.name, kNameColumns), base::format_time(worker.started_at),
-               to_terminal(worker.pools)});
+  print_rates(out, seen.rates, minutes);
+  Table table({"WORKER", "NAME", "STARTED", "RUNNING", "SLOTS", "POOLS"});
+  for (const store::WorkerStats& worker : seen.workers) {
+    table.row({std::to_string(worker.id), to_cell(worker.card.name, kNameColumns), base::format_time(worker.started_at),
+               std::to_string(worker.running), std::to_string(worker.card.slots), to_terminal(worker.card.pools)});
   }
-  table.print(out, {0});
+  table.print(out, {0, 3, 4});
 }
 
-Result<int> stats(Context& context, bool json) {
+Result<Exposed> look(store::Store& store) {
+  Exposed seen;
+  auto lanes = store.lanes();
+  if (!lanes) return lanes.error();
+  auto queues = store.queues();
+  if (!queues) return queues.error();
+  auto workers = store.workers();
+  if (!workers) return workers.error();
+  const auto minutes = store.minutes(kRateMinutes);
+  if (!minutes) return minutes.error();
+  auto info = store.info();
+  if (!info) return info.error();
+  seen.lanes = *std::move(lanes);
+  seen.queues = *std::move(queues);
+  seen.workers = *std::move(workers);
+  seen.rates = rates_of(*minutes);
+  seen.info = *std::move(info);
+  return seen;
+}
+
+struct StatsFlags {
+  bool json = false;
+  bool prometheus = false;
+  std::vector<std::string> fail_if;
+};
+
+/// A line for each queue that is behind.
+int print_alarms(Output& out, const Exposed& seen, const std::vector<Alarm>& alarms, bool json) {
+  int code = kExitOk;
+  for (const Alarm& alarm : alarms) {
+    for (const Alarmed& one : check(alarm, seen.queues, seen.rates)) {
+      code = kExitFailure;
+      if (json) {
+        out.line({{"type", "alarm"}, {"queue", base::to_utf8(one.queue)}, {"if", alarm.text}, {"what", one.what}});
+      } else {
+        out.line("queue " + to_terminal(one.queue) + ": " + one.what);
+      }
+    }
+  }
+  return code;
+}
+
+Result<int> stats(Context& context, const StatsFlags& flags) {
+  std::vector<Alarm> alarms;
+  for (const std::string& text : flags.fail_if) {
+    auto alarm = alarm_from(text);
+    if (!alarm) return alarm.error();
+    alarms.push_back(*std::move(alarm));
+  }
   auto store = context.open_existing();
   if (!store) return store.error();
-  const auto lanes = (*store)->lanes();
-  if (!lanes) return lanes.error();
-  const auto workers = (*store)->workers();
-  if (!workers) return workers.error();
-  (json ? print_json : print_text)(context.out, *lanes, *workers);
+  const auto seen = look(**store);
+  if (!seen) return seen.error();
+  if (!alarms.empty()) return print_alarms(context.out, *seen, alarms, flags.json);
+  if (flags.prometheus) {
+    context.out.write(prometheus_text(*seen));
+  } else {
+    (flags.json ? print_json : print_text)(context.out, *seen, minutes_looked_at(context.clock.wall()));
+  }
   return kExitOk;
 }
 
 }  // namespace
 
 void add_stats(CLI::App& app, Context& context) {
-  CLI::App* stats_app = app.add_subcommand("stats", "Count jobs by queue, kind and state; list the workers");
-  auto json = std::make_shared<bool>(false);
-  stats_app->add_flag("--json", *json, "One object a line; \"type\" is \"jobs\" or \"worker\"");
-  add_store_option(*stats_app, context);
-  stats_app->footer("Example: galley stats --json");
-  stats_app->callback([&context, json] { context.action = [&context, json] { return stats(context, *json); }; });
+  CLI::App* command =
+      app.add_subcommand("stats", "Count jobs by queue, kind and state; rates of the last minutes; the workers");
+  auto flags = std::make_shared<StatsFlags>();
+  auto* json = command->add_flag("--json", flags->json, "One object a line; \"type\": jobs, rates, worker or alarm");
+  auto* prometheus = command->add_flag("--prometheus", flags->prometheus, "As Prometheus's text format");
+  auto* alarm = command->add_option("--fail-if", flags->fail_if,
+                                    "Only tell, and exit with 1, where a queue is behind: [QUEUE:]METRIC>VALUE with "
+                                    "oldest or lag (p99 of waiting) and a duration, failed or a state and a number");
+  alarm->type_name("EXPR")->expected(1)->take_all();
+  prometheus->excludes(json)->excludes(alarm);
+  add_store_option(*command, context);
+  command->footer(
+      "Rates and percentiles are of the last five minutes, as all workers together saw them.\n"
+      "Example: galley stats --fail-if 'oldest>60s' --fail-if 'mail:dead>0'");
+  command->callback([&context, flags] { context.action = [&context, flags] { return stats(context, *flags); }; });
 }
 
 }  // namespace galley::cli

@@ -1,8 +1,10 @@
 // galley work: runs command jobs until it is told to stop, or until nothing is left.
 
+#include <unistd.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +15,8 @@
 #include "base/duration.hpp"
 #include "base/log.hpp"
 #include "cli/commands.hpp"
+#include "cli/init_process.hpp"
+#include "cli/notify.hpp"
 #include "cli/signals.hpp"
 #include "galley/worker.hpp"
 #include "job/order.hpp"
@@ -116,13 +120,23 @@ Result<int> work(Context& context, const Flags& flags) {
   if (!options) return options.error();
   const auto pools = pools_of(flags, context, *settings);
   if (!pools) return pools.error();
+  auto notifier = Notifier::from([](const char* name) -> const char* { return std::getenv(name); }, getpid());
+  if (!notifier) return notifier.error();
+  const auto ended = split_from_init();  // as process 1: the rest is done by its child
+  if (!ended) return ended.error();
+  if (*ended) return **ended;
   Signals signals;  // before the store and the worker, which start threads
   auto store = context.open(*settings, true);
   if (!store) return store.error();
+  if (*notifier) {
+    options->on_pulse = [&notifier](const WorkerPulse& pulse) { (*notifier)->pulse(pulse); };
+    options->pulse_every = (*notifier)->pulse_every();
+  }
   Worker worker(*store, std::move(*options));
   for (const job::PoolSpec& pool : *pools) worker.pool(pool.name, pool.slots, queues_text(pool));
-  signals.watch([&worker](int count) {
+  signals.watch([&worker, &notifier](int count) {
     if (count == 1) {
+      if (*notifier) (*notifier)->stopping();
       worker.stop();
     } else {
       worker.hurry();

@@ -21,6 +21,17 @@ RunningAttempt::RunningAttempt(job::Claim claim, std::optional<base::Mono> deadl
                                std::function<void()> on_news)
     : claim_(std::move(claim)), deadline_(deadline), clock_(clock), on_news_(std::move(on_news)) {}
 
+std::string_view RunningAttempt::header(std::string_view name) const noexcept {
+  const auto same = [](char a, char b) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+    return lower(a) == lower(b);
+  };
+  for (const auto& [known, value] : claim_.headers) {
+    if (std::equal(known.begin(), known.end(), name.begin(), name.end(), same)) return value;
+  }
+  return {};
+}
+
 std::optional<Duration> RunningAttempt::time_left() const {
   if (!deadline_) return std::nullopt;
   return std::max(Duration{0}, *deadline_ - clock_.mono());
@@ -126,6 +137,7 @@ void RunningAttempt::collect(AttemptEnd& end) const {
   end.saw_stop = looked_ || signalled_ || (took_token_ && stop_.stop_requested());
   end.report.log = base::tail_of(log_, limits::kMaxLogBytes);
   end.result = result_;
+  end.completed_itself = completes_itself_;
   if (checkpoint_.version > checkpoint_.told) end.checkpoint = checkpoint_.text;
 }
 

@@ -32,6 +32,9 @@ class RunningAttempt final : public Attempt {
   [[nodiscard]] const std::string& queue() const noexcept override { return claim_.queue; }
   [[nodiscard]] const std::string& kind() const noexcept override { return claim_.kind; }
   [[nodiscard]] const std::string& key() const noexcept override { return claim_.key; }
+  [[nodiscard]] const std::vector<Header>& headers() const noexcept override { return claim_.headers; }
+  [[nodiscard]] std::string_view header(std::string_view name) const noexcept override;
+  [[nodiscard]] BatchId batch() const noexcept override { return claim_.batch; }
   [[nodiscard]] std::optional<Duration> time_left() const override;
   [[nodiscard]] bool stop_requested() const noexcept override;
   [[nodiscard]] std::stop_token stop_token() const noexcept override;
@@ -54,6 +57,10 @@ class RunningAttempt final : public Attempt {
   /// A renewal with what is new; told() when the store has it.
   [[nodiscard]] store::Renewal renewal();
   void told();
+  /// Its handler has completed it in a transaction that may be committed or not.
+  void completes_itself() noexcept { completes_itself_ = true; }
+  [[nodiscard]] bool has_completed_itself() const noexcept { return completes_itself_; }
+  [[nodiscard]] Duration run_time() const { return clock_.mono() - begun_; }
   /// What it has said so far: log, result, checkpoint, and whether it knows of a stop.
   void collect(AttemptEnd& end) const;
 
@@ -71,6 +78,8 @@ class RunningAttempt final : public Attempt {
   const std::optional<base::Mono> deadline_;
   const base::Clock& clock_;
   const std::function<void()> on_news_;
+  const base::Mono begun_ = clock_.mono();
+  std::atomic<bool> completes_itself_ = false;
   std::stop_source stop_;
   mutable std::atomic<bool> looked_ = false;  ///< stop_requested() said true
   mutable std::atomic<bool> took_token_ = false;

@@ -12,6 +12,7 @@ std::string_view event_of(const store::Finish& finish) noexcept {
     case job::JobEvent::Die: return "job.dead";
     case job::JobEvent::Discard: return "job.discarded";
     case job::JobEvent::Cancel: return "job.cancelled";
+    case job::JobEvent::Expire: return "job.expired";
     case job::JobEvent::Release: return "job.released";
     case job::JobEvent::Pause: return "job.paused";
     default: break;
@@ -41,7 +42,8 @@ Dispatcher::Dispatcher(store::Store& store, SharedCore& shared, Runner& runner, 
       clock_(clock),
       logger_(std::move(logger)),
       lease_(shared.core.lease()),
-      serves_(std::move(serves)) {}
+      serves_(std::move(serves)),
+      meter_(clock.mono()) {}
 
 Turn Dispatcher::turn() {
   Plan plan;
@@ -63,13 +65,26 @@ Turn Dispatcher::act(const Exchange& exchange) {
   auto answer = store_.finish_and_claim(exchange.finishes, exchange.requests);
   if (!answer) return failed("finish_and_claim", answer.error());
   for (std::size_t i = 0; i < exchange.finishes.size(); ++i) {
-    log_finish(exchange.finishes[i], exchange.notes[i], answer->finished[i]);
+    const FinishNote& note = exchange.notes[i];
+    if (has_completed_itself(note, answer->finished[i])) {
+      const store::Finish finish = completed_itself(exchange.finishes[i]);
+      log_finish(finish, note, answer->finished[i]);
+      meter_.finished(note.queue, note.kind, finish);
+      continue;
+    }
+    log_finish(exchange.finishes[i], note, answer->finished[i]);
+    if (answer->finished[i] == store::FinishAnswer::Finished) {
+      meter_.finished(note.queue, note.kind, exchange.finishes[i]);
+    }
   }
   std::vector<Start> starts;
   {
     const std::lock_guard lock(shared_.mutex);
     starts = shared_.core.on_exchanged(sent, clock_.mono(), *std::move(answer));
-    for (Start& start : starts) runner_.adopt(start);
+    for (Start& start : starts) {
+      meter_.started(start.claim);
+      runner_.adopt(start);
+    }
     runner_.changed();
   }
   start(std::move(starts));
@@ -94,7 +109,9 @@ Turn Dispatcher::act(const Renew& renew) {
   if (!answers) return failed("renew", answers.error());
   for (std::size_t i = 0; i < answers->size(); ++i) {
     const SlotClaim& claim = renew.claims[i];
-    if ((*answers)[i].held) {
+    store::Renewed& answer = (*answers)[i];
+    if (!answer.held) answer.held = is_completed_by_handler(claim);
+    if (answer.held) {
       runner_.told(claim);
     } else {
       logger_.warn("job.lease_lost", {{"job", claim.claim.job}, {"epoch", claim.claim.epoch}});
@@ -106,17 +123,33 @@ Turn Dispatcher::act(const Renew& renew) {
   return {};
 }
 
+/// Then its claim is gone as it should, and its handler is about to return.
+bool Dispatcher::is_completed_by_handler(const SlotClaim& claim) {
+  if (!runner_.has_completed_itself(claim)) return false;
+  const auto states = store_.states(std::span(&claim.claim.job, 1));
+  return states && states->front() == JobState::Completed;
+}
+
 Turn Dispatcher::act(const Step&) {
   auto answer = store_.step(limits::kMaxStep);
   if (!answer) return failed("step", answer.error());
   for (const store::WorkerId worker : answer->dead_workers) logger_.warn("worker.dead", {{"worker", worker}});
+  if (answer->expired > 0) logger_.warn("jobs.expired", {{"jobs", std::int64_t{answer->expired}}});
   if (answer->recovered + answer->quarantined > 0) {
     logger_.warn("jobs.recovered",
                  {{"ready", std::int64_t{answer->recovered}}, {"quarantined", std::int64_t{answer->quarantined}}});
   }
+  if (meter_.due(clock_.mono(), false)) tell_measures();
   const std::lock_guard lock(shared_.mutex);
   shared_.core.on_stepped(clock_.mono(), *answer);
   return {};
+}
+
+void Dispatcher::tell_measures() {
+  const std::vector<store::Measured> measured = meter_.take(clock_.mono());
+  const auto told = store_.report(measured);
+  if (told) return;
+  logger_.debug("report.dropped", {{"kinds_lost", meter_.lost(measured.size())}, {"error", told.error().message}});
 }
 
 Turn Dispatcher::act(const Look& look) {
@@ -143,9 +176,15 @@ Turn Dispatcher::act(const Abandon& abandon) {
   return {};
 }
 
-Turn Dispatcher::act(const Wait& wait) { return {false, false, wait.until}; }
+Turn Dispatcher::act(const Wait& wait) {
+  if (!failing_ && meter_.due(clock_.mono(), true)) tell_measures();
+  return {false, false, wait.until};
+}
 
-Turn Dispatcher::act(const Done& done) { return {true, done.abandoned, {}}; }
+Turn Dispatcher::act(const Done& done) {
+  if (!done.abandoned) tell_measures();  // else nothing may stand between the last finish and the end
+  return {true, done.abandoned, {}};
+}
 
 /// Said once in a row of failures; the core decides when to try again.
 Turn Dispatcher::failed(std::string_view verb, const Error& error) {

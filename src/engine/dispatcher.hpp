@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "engine/meter.hpp"
 #include "engine/worker_core.hpp"
 #include "store/store.hpp"
 
@@ -37,6 +38,8 @@ class Runner {
   /// Without the lock: what the attempt has to tell; where it has ended, the bare renewal.
   virtual store::Renewal renewal(const SlotClaim& claim) = 0;
   virtual void told(const SlotClaim& claim) = 0;
+  /// Without the lock: RunningAttempt::has_completed_itself; false where the attempt has ended.
+  virtual bool has_completed_itself(const SlotClaim& claim) = 0;
   /// Without the lock: what an attempt that does not end has said so far.
   virtual AttemptEnd snapshot(SlotId slot) = 0;
 };
@@ -65,6 +68,8 @@ class Dispatcher {
   Turn act(const Done& done);
   Turn failed(std::string_view verb, const Error& error);
   void start(std::vector<Start> starts);
+  [[nodiscard]] bool is_completed_by_handler(const SlotClaim& claim);
+  void tell_measures();
   void log_finish(const store::Finish& finish, const FinishNote& note, store::FinishAnswer answer) const;
   struct Trouble {
     std::vector<job::ClaimId> given_up;
@@ -80,6 +85,7 @@ class Dispatcher {
   base::Logger logger_;
   Duration lease_;
   std::function<bool(const job::JobRecord&)> serves_;
+  Meter meter_;
   bool failing_ = false;  ///< said so
   bool said_stalled_ = false;
 };

@@ -19,6 +19,7 @@ enum class StopReason : std::uint8_t {
   Cancelled,    ///< a person cancelled its job
   Shutdown,     ///< the worker's grace time is over
   LeaseEnding,  ///< the worker could not renew in time; another one may start the job soon
+  Deadline,     ///< its job's deadline has come
   Lost,         ///< the claim is no longer held: whatever it returns is dropped
 };
 [[nodiscard]] std::string_view name(StopReason reason) noexcept;
@@ -29,6 +30,9 @@ struct AttemptEnd {
   bool implied = false;            ///< the outcome is not the handler's word but an exception or a command's end
   bool saw_stop = false;  ///< it had looked at a stop request; a command: it was sent the signal before it ended
   bool command = false;
+  /// Its handler has completed the job in a transaction of the application, of which only the store knows whether it
+  /// was committed: AlreadyFinished then, so that anything else is an error.
+  bool completed_itself = false;
   bool not_started = false;   ///< a command for which the machine had no room now: its claim is given back, no try used
   job::AttemptReport report;  ///< but its error, where the outcome brings one
   std::string result;
@@ -54,6 +58,9 @@ struct ClaimRules {
 
 /// The verdict settled: what the store is told. Every size is within base/limits.hpp.
 [[nodiscard]] store::Finish finish_of(const ClaimRules& claim, AttemptEnd end, StopReason reason, double random01);
+
+/// Of an attempt that has completed itself, when the store says that it was committed.
+[[nodiscard]] store::Finish completed_itself(const store::Finish& sent);
 
 /// A claim given back that never started.
 [[nodiscard]] store::Finish release_of(const job::ClaimId& claim);

@@ -1,8 +1,13 @@
 #include "engine/executor.hpp"
 
+#include <cxxabi.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <memory>
+#include <typeinfo>
 #include <utility>
 
 #include "engine/command.hpp"
@@ -12,15 +17,27 @@ namespace galley::engine {
 
 namespace {
 
-AttemptEnd failed(std::string why) {
-  AttemptEnd end;
-  end.outcome = Outcome::fail(std::move(why));
-  return end;
-}
-
 std::string signal_name(int signal) {
   const char* name = sigabbrev_np(signal);
   return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
+}
+
+/// What a command is told of its attempt, as variables that it has not been given otherwise.
+void tell_of(const RunningAttempt& attempt, Command& command) {
+  const auto put = [&command](std::string_view name, std::string value) {
+    const bool given = std::any_of(command.env.begin(), command.env.end(),
+                                   [name](const auto& variable) { return variable.first == name; });
+    if (!given && !value.empty()) command.env.emplace_back(name, std::move(value));
+  };
+  put("GALLEY_JOB", std::to_string(attempt.id()));
+  put("GALLEY_ATTEMPT", std::to_string(attempt.number()));
+  put("GALLEY_EPOCH", std::to_string(attempt.epoch()));
+  put("GALLEY_QUEUE", attempt.queue());
+  put("GALLEY_KIND", attempt.kind());
+  put("GALLEY_KEY", attempt.key());
+  // As https://opentelemetry.io/docs/specs/otel/context/env-carriers/ names them.
+  put("TRACEPARENT", std::string(attempt.header("traceparent")));
+  put("TRACESTATE", std::string(attempt.header("tracestate")));
 }
 
 Outcome outcome_of(const ProcessEnd& end) {
@@ -30,22 +47,62 @@ Outcome outcome_of(const ProcessEnd& end) {
   return Outcome::done();
 }
 
+/// What the end of a command is found by; empty where it ended well.
+std::string error_class_of(const ProcessEnd& end) {
+  if (end.signal) return "signal:" + signal_name(*end.signal);
+  if (end.exit_code.value_or(0) != 0) return "exit:" + std::to_string(*end.exit_code);
+  if (end.error.empty()) return {};
+  return end.exit_code ? "failed" : "not_started";
+}
+
+/// The type of the exception that is being handled, as a person writes it ("std::runtime_error").
+std::string thrown_type() {
+  const std::type_info* const type = abi::__cxa_current_exception_type();
+  if (type == nullptr) return "unknown";  // another language's
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> name(abi::__cxa_demangle(type->name(), nullptr, nullptr, &status),
+                                                         &std::free);
+  return status == 0 ? name.get() : type->name();
+}
+
 }  // namespace
 
-Executor::Executor(Handlers handlers, AllowedPrograms programs, const base::Clock& clock)
+Executor::Executor(Handlers handlers, AllowedPrograms programs, const base::Clock& clock,
+                   std::vector<std::shared_ptr<Middleware>> middleware)
     : handlers_(std::move(handlers)),
+      middleware_(std::move(middleware)),
       programs_(std::move(programs)),
       claimable_(programs_.claimable()),
       clock_(clock) {}
 
 AttemptEnd Executor::execute(RunningAttempt& attempt) const {
   const base::Mono begin = clock_.mono();
-  const bool command = attempt.claim().content == job::Content::Command;
-  AttemptEnd end = command ? run_command(attempt) : run_handler(attempt);
-  end.command = command;
+  AttemptEnd end;
+  end.command = attempt.claim().content == job::Content::Command;
+  const Next run = [&](std::string_view payload) {
+    return end.command ? run_command(attempt, payload, end) : run_handler(attempt, payload, end);
+  };
+  try {
+    end.outcome = through(0, attempt, attempt.claim().payload, run);
+  } catch (const std::exception& thrown) {
+    end.report.error_class = thrown_type();
+    end.outcome = Outcome::fail(*thrown.what() != '\0' ? thrown.what() : "an exception without a text");
+    end.implied = true;
+  } catch (...) {
+    end.report.error_class = thrown_type();
+    end.outcome = Outcome::fail("unknown exception");
+    end.implied = true;
+  }
   end.report.run_time = clock_.mono() - begin;
   attempt.collect(end);
   return end;
+}
+
+std::optional<Outcome> Executor::through(std::size_t at, RunningAttempt& attempt, std::string_view payload,
+                                         const Next& run) const {
+  if (at == middleware_.size()) return run(payload);
+  return middleware_[at]->on_attempt(attempt, payload,
+                                     [&, at](std::string_view inner) { return through(at + 1, attempt, inner, run); });
 }
 
 bool Executor::serves(const job::JobRecord& job) const {
@@ -53,44 +110,37 @@ bool Executor::serves(const job::JobRecord& job) const {
   return programs_.any() || std::find(claimable_.begin(), claimable_.end(), job.program) != claimable_.end();
 }
 
-AttemptEnd Executor::run_handler(RunningAttempt& attempt) const {
+std::optional<Outcome> Executor::run_handler(RunningAttempt& attempt, std::string_view payload, AttemptEnd& end) const {
   const auto handler = handlers_.find(attempt.kind());
-  if (handler == handlers_.end()) return failed("this worker has no handler for the kind '" + attempt.kind() + "'");
-  AttemptEnd end;
-  try {
-    end.outcome = handler->second(attempt, attempt.claim().payload);
-    return end;
-  } catch (const std::exception& thrown) {
-    end.outcome = Outcome::fail(*thrown.what() != '\0' ? thrown.what() : "an exception without a text");
-  } catch (...) {
-    end.outcome = Outcome::fail("unknown exception");
+  if (handler == handlers_.end()) {
+    end.report.error_class = "no_handler";
+    return Outcome::fail("this worker has no handler for the kind '" + attempt.kind() + "'");
   }
-  end.implied = true;
-  return end;
+  return handler->second(attempt, payload);
 }
 
-AttemptEnd Executor::run_command(RunningAttempt& attempt) const {
-  auto command = decode_command(attempt.claim().payload);
-  if (!command) return failed(command.error().message);
+std::optional<Outcome> Executor::run_command(RunningAttempt& attempt, std::string_view payload, AttemptEnd& end) const {
+  end.report.error_class = "not_started";  // as long as it has not
+  auto command = decode_command(payload);
+  if (!command) return Outcome::fail(command.error().message);
+  tell_of(attempt, *command);
   auto spec = programs_.spec_for(*std::move(command));
-  if (!spec) return failed(spec.error().message);
+  if (!spec) return Outcome::fail(spec.error().message);
   auto process = Process::start(*spec);
   if (!process) {
-    AttemptEnd end = failed(process.error().message);
     end.not_started = process.error().code == Errc::Unavailable;
-    return end;
+    return Outcome::fail(process.error().message);
   }
   attempt.attach(**process);
   ProcessEnd ended = (*process)->wait();
   attempt.let_go();
-  AttemptEnd end;
   end.implied = true;
-  end.outcome = outcome_of(ended);
+  end.report.error_class = error_class_of(ended);
   end.report.exit_code = ended.exit_code;
   end.report.signal = ended.signal;
   end.report.out = std::move(ended.out);
   end.report.err = std::move(ended.err);
-  return end;
+  return outcome_of(ended);
 }
 
 }  // namespace galley::engine

@@ -1,16 +1,19 @@
 #pragma once
 // Runs one attempt from its payload to its end: the one pipeline that every job goes through,
-//   find the handler or the program -> run it -> put its end into words
+//   the middleware, outermost first -> find the handler or the program -> run it -> put its end into words
 // and the one place where a handler's exception is caught. Settling the end is the core's (engine/ending.hpp).
 //
 // Thread-safety: immutable; execute() is called by all slots at once.
 
 #include <map>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "engine/attempt.hpp"
 #include "engine/programs.hpp"
+#include "galley/middleware.hpp"
 #include "galley/worker.hpp"
 
 namespace galley::engine {
@@ -19,7 +22,8 @@ using Handlers = std::map<std::string, Handler, std::less<>>;
 
 class Executor {
  public:
-  Executor(Handlers handlers, AllowedPrograms programs, const base::Clock& clock);
+  Executor(Handlers handlers, AllowedPrograms programs, const base::Clock& clock,
+           std::vector<std::shared_ptr<Middleware>> middleware = {});
 
   /// Blocks until the handler has returned or the command is gone.
   [[nodiscard]] AttemptEnd execute(RunningAttempt& attempt) const;
@@ -28,10 +32,16 @@ class Executor {
   [[nodiscard]] bool serves(const job::JobRecord& job) const;
 
  private:
-  [[nodiscard]] AttemptEnd run_handler(RunningAttempt& attempt) const;
-  [[nodiscard]] AttemptEnd run_command(RunningAttempt& attempt) const;
+  /// The rest of the middleware, from `at` on, and then `run`.
+  [[nodiscard]] std::optional<Outcome> through(std::size_t at, RunningAttempt& attempt, std::string_view payload,
+                                               const Next& run) const;
+  [[nodiscard]] std::optional<Outcome> run_handler(RunningAttempt& attempt, std::string_view payload,
+                                                   AttemptEnd& end) const;
+  [[nodiscard]] std::optional<Outcome> run_command(RunningAttempt& attempt, std::string_view payload,
+                                                   AttemptEnd& end) const;
 
   Handlers handlers_;
+  std::vector<std::shared_ptr<Middleware>> middleware_;
   AllowedPrograms programs_;
   std::vector<std::string> claimable_;
   const base::Clock& clock_;

@@ -1,9 +1,11 @@
 #include "galley/queue.hpp"
 
-#include <boost/json/parse.hpp>
+#include <algorithm>
+#include <optional>
 #include <utility>
 
-#include "engine/command.hpp"
+#include "engine/new_job.hpp"
+#include "engine/room.hpp"
 #include "job/validate.hpp"
 #include "store/combiner.hpp"
 #include "store/store.hpp"
@@ -12,34 +14,65 @@ namespace galley {
 
 namespace {
 
-Result<void> check_json(std::string_view text) {
-  boost::system::error_code failure;
-  boost::json::parse({text.data(), text.size()}, failure);
-  if (!failure) return {};
-  return Error{Errc::InvalidInput, "the payload is not valid JSON: " + failure.message()};
-}
-
-/// One job ready for the store. `content` Json: the payload is checked.
-Result<job::NewJob> new_job(const std::string& queue, std::string_view kind, job::Content content, std::string payload,
-                            const JobOptions& options) {
-  job::NewJob job;
-  job.queue = queue;
-  job.kind = kind;
-  job.content = content;
-  job.payload = std::move(payload);
-  if (auto applied = job::apply(options, job); !applied) return applied.error();
-  if (content == job::Content::Json) {
-    if (auto checked = check_json(job.payload); !checked) return checked.error();
-  }
-  return job;
-}
-
-Result<JobId> enqueue_one(store::Store& store, job::NewJob job) {
+Receipt enqueue_one(const StorePtr& store, job::NewJob job, Duration patience) {
+  std::optional<job::NewJob> kept;
+  if (patience > Duration{0}) kept = job;
   std::vector<job::NewJob> jobs;
   jobs.push_back(std::move(job));
-  auto enqueued = store.combiner().enqueue(std::move(jobs));
+  auto enqueued = store->combiner().enqueue(std::move(jobs));
   if (!enqueued) return enqueued.error();
-  return enqueued->front().id;
+  if (kept && enqueued->front().refused == Errc::QueueFull) {
+    engine::RoomWait room(*store);
+    room.add(0, *std::move(kept), patience);
+    if (auto waited = room.run(*enqueued); !waited) return waited.error();
+  }
+  const store::Enqueued& one = enqueued->front();
+  if (one.refused) return Error{*one.refused, one.reason};
+  return {store, one.id, one.existed};
+}
+
+/// The longest piece from `next` on that one enqueue may take.
+std::vector<job::NewJob> next_batch(std::vector<job::NewJob>& jobs, std::size_t& next) {
+  std::vector<job::NewJob> batch;
+  std::size_t bytes = 0;
+  while (next < jobs.size() && batch.size() < limits::kMaxEnqueueBatch) {
+    bytes += jobs[next].payload.size();
+    if (!batch.empty() && bytes > limits::kMaxEnqueueBytes) break;
+    batch.push_back(std::move(jobs[next++]));
+  }
+  return batch;
+}
+
+/// Which of many items the store has refused.
+struct Refusals {
+  std::size_t count = 0;
+  std::size_t first = 0;
+  store::Enqueued why;
+
+  void add(std::size_t item, const store::Enqueued& answer) {
+    if (count++ > 0) return;
+    first = item;
+    why = answer;
+  }
+
+  [[nodiscard]] Error error(std::size_t of) const {
+    const std::string rest = count == of ? "" : ", the others are enqueued";
+    return {why.refused.value(),
+            std::to_string(count) + " of " + std::to_string(of) + " jobs were refused" + rest + "; item " +
+                std::to_string(first) + ": " + why.reason,
+            count == of ? Written::Nothing : Written::Unknown};
+  }
+};
+
+/// The store failed when it had answered for some of them.
+Error after(const std::vector<store::Enqueued>& answers, Error error) {
+  const auto refused = static_cast<std::size_t>(std::count_if(
+      answers.begin(), answers.end(), [](const store::Enqueued& one) { return one.refused.has_value(); }));
+  if (answers.empty()) return error;
+  error.message = "after the first " + std::to_string(answers.size()) + " jobs" +
+                  (refused > 0 ? " (" + std::to_string(refused) + " refused)" : "") + ": " + error.message;
+  if (refused < answers.size()) error.written = Written::Unknown;
+  return error;
 }
 
 }  // namespace
@@ -48,24 +81,22 @@ Queue::Queue(StorePtr store, std::string name) : store_(std::move(store)), name_
   if (auto checked = job::check_queue("queue", name_); !checked) throw Exception(checked.error());
 }
 
-Result<JobId> Queue::enqueue_json(std::string_view kind, std::string json, const JobOptions& options) {
-  auto job = new_job(name_, kind, job::Content::Json, std::move(json), options);
+Receipt Queue::enqueue_json(std::string_view kind, std::string json, const JobOptions& options) {
+  auto job = engine::new_job(*store_, name_, kind, job::Content::Json, std::move(json), options);
   if (!job) return job.error();
-  return enqueue_one(*store_, *std::move(job));
+  return enqueue_one(store_, *std::move(job), options.wait_for_room);
 }
 
-Result<JobId> Queue::enqueue_bytes(std::string_view kind, std::string bytes, const JobOptions& options) {
-  auto job = new_job(name_, kind, job::Content::Bytes, std::move(bytes), options);
+Receipt Queue::enqueue_bytes(std::string_view kind, std::string bytes, const JobOptions& options) {
+  auto job = engine::new_job(*store_, name_, kind, job::Content::Bytes, std::move(bytes), options);
   if (!job) return job.error();
-  return enqueue_one(*store_, *std::move(job));
+  return enqueue_one(store_, *std::move(job), options.wait_for_room);
 }
 
-Result<JobId> Queue::enqueue_command(const Command& command, std::string_view kind, const JobOptions& options) {
-  auto job = engine::command_job(command, kind);
+Receipt Queue::enqueue_command(const Command& command, std::string_view kind, const JobOptions& options) {
+  auto job = engine::new_command_job(*store_, name_, command, kind, options);
   if (!job) return job.error();
-  job->queue = name_;
-  if (auto applied = job::apply(options, *job); !applied) return applied.error();
-  return enqueue_one(*store_, *std::move(job));
+  return enqueue_one(store_, *std::move(job), options.wait_for_room);
 }
 
 /// Everything is checked before the first batch is sent, so that only the store can end it half way.
@@ -73,7 +104,7 @@ Result<std::vector<JobId>> Queue::enqueue_json_all(std::string_view kind, std::v
   std::vector<job::NewJob> jobs;
   jobs.reserve(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
-    auto job = new_job(name_, kind, job::Content::Json, std::move(items[i].payload), items[i].options);
+    auto job = engine::new_job(*store_, name_, kind, job::Content::Json, std::move(items[i].payload), items[i].options);
     if (!job) {
       Error error = job.error();
       error.message = "item " + std::to_string(i) + ": " + error.message;
@@ -81,24 +112,36 @@ Result<std::vector<JobId>> Queue::enqueue_json_all(std::string_view kind, std::v
     }
     jobs.push_back(*std::move(job));
   }
-  std::vector<JobId> ids;
-  ids.reserve(jobs.size());
+  std::vector<store::Enqueued> answers;
+  engine::RoomWait room(*store_);
+  answers.reserve(jobs.size());
   for (std::size_t next = 0; next < jobs.size();) {
-    std::vector<job::NewJob> batch;
-    std::size_t bytes = 0;
-    while (next < jobs.size() && batch.size() < limits::kMaxEnqueueBatch) {
-      bytes += jobs[next].payload.size();
-      if (!batch.empty() && bytes > limits::kMaxEnqueueBytes) break;
-      batch.push_back(std::move(jobs[next++]));
-    }
+    const std::size_t first = next;
+    std::vector<job::NewJob> batch = next_batch(jobs, next);
+    const bool patient = std::any_of(items.begin() + static_cast<std::ptrdiff_t>(first),
+                                     items.begin() + static_cast<std::ptrdiff_t>(next),
+                                     [](const Item& item) { return item.options.wait_for_room > Duration{0}; });
+    std::vector<job::NewJob> kept = patient ? batch : std::vector<job::NewJob>();
     auto enqueued = store_->combiner().enqueue(std::move(batch));
-    if (!enqueued) {
-      Error error = enqueued.error();
-      if (!ids.empty()) error.message = "after the first " + std::to_string(ids.size()) + " jobs: " + error.message;
-      return error;
+    if (!enqueued) return after(answers, enqueued.error());
+    for (store::Enqueued& one : *enqueued) {
+      const std::size_t item = answers.size();
+      const Duration patience = items[item].options.wait_for_room;
+      if (one.refused == Errc::QueueFull && patience > Duration{0}) {
+        room.add(item, std::move(kept[item - first]), patience);
+      }
+      answers.push_back(std::move(one));
     }
-    for (const store::Enqueued& one : *enqueued) ids.push_back(one.id);
   }
+  if (auto waited = room.run(answers); !waited) return after(answers, waited.error());
+  std::vector<JobId> ids;
+  Refusals refusals;
+  ids.reserve(answers.size());
+  for (const store::Enqueued& one : answers) {
+    if (one.refused) refusals.add(ids.size(), one);
+    ids.push_back(one.id);
+  }
+  if (refusals.count > 0) return refusals.error(ids.size());
   return ids;
 }
 

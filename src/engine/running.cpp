@@ -19,6 +19,10 @@ std::optional<base::Mono> RunningSet::add(SlotId slot, const job::Claim& claim, 
   attempt.command = claim.content == job::Content::Command;
   attempt.held_until = sent + lease_;
   if (claim.policy.timeout > Duration{0}) attempt.stop_at = now + claim.policy.timeout;
+  if (claim.deadline && now + *claim.deadline <= attempt.stop_at) {
+    attempt.stop_at = now + *claim.deadline;
+    attempt.stop_for = StopReason::Deadline;
+  }
   const auto [at, added] = running_.emplace(slot, std::move(attempt));
   GALLEY_ASSERT(added);
   bound_ = std::min(bound_, next_of(at->second));
@@ -110,7 +114,7 @@ void RunningSet::kill(SlotId slot, Running& attempt) {
 }
 
 void RunningSet::check(SlotId slot, Running& attempt, base::Mono now) {
-  if (now >= attempt.stop_at && attempt.reason == StopReason::None) stop(slot, attempt, StopReason::TimedOut, now);
+  if (now >= attempt.stop_at && attempt.reason == StopReason::None) stop(slot, attempt, attempt.stop_for, now);
   if (now >= attempt.held_until - lease_ / 5) stop(slot, attempt, StopReason::LeaseEnding, now);
   if (attempt.command && (now >= attempt.kill_at || now >= attempt.held_until - lease_ / 20)) kill(slot, attempt);
 }

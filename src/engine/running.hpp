@@ -1,7 +1,8 @@
 #pragma once
 // The attempts that run now, and when each must be asked to stop or be killed. Pure: no threads, no I/O, no clock.
 //
-//   time-out      at the deadline: stop; a command is killed its grace later
+//   time-out      when it is over: stop; a command is killed its grace later
+//   deadline      of its job: the same, and the job expires
 //   lease         lease/5 before its end, when no renewal came through: stop; a command is killed lease/20 before it,
 //                 so that in a live worker no attempt overlaps its successor
 //   cancel, shutdown   stop; a command is killed its grace later
@@ -33,7 +34,8 @@ struct Running {
   std::string kind;
   bool command = false;
   base::Mono held_until = kNever;  ///< the end of the lease, counted from before the call that gave it
-  base::Mono stop_at = kNever;     ///< its time-out
+  base::Mono stop_at = kNever;     ///< its time-out or its job's deadline, whichever comes first
+  StopReason stop_for = StopReason::TimedOut;
   base::Mono kill_at = kNever;     ///< of a command
   base::Mono abandon_at = kNever;  ///< from then on a shutdown does not wait for it
   StopReason reason = StopReason::None;
@@ -44,7 +46,8 @@ class RunningSet {
  public:
   explicit RunningSet(Duration lease) : lease_(lease) {}
 
-  /// `claim` starts now; its lease counts from `sent`. Returns the attempt's deadline, where it has a time-out.
+  /// `claim` starts now; its lease counts from `sent`. Returns when the attempt must stop, where it has a time-out or
+  /// its job a deadline.
   std::optional<base::Mono> add(SlotId slot, const job::Claim& claim, base::Mono sent, base::Mono now);
   /// Ended: takes it out. Nothing where the slot has none (it was abandoned).
   [[nodiscard]] std::optional<Running> remove(SlotId slot);

@@ -56,6 +56,23 @@ std::string text_of(const std::vector<job::PoolSpec>& pools) {
   return text;
 }
 
+store::WorkerCard card_of(const engine::CoreOptions& core, std::string name) {
+  store::WorkerCard card;
+  card.name = std::move(name);
+  card.pools = text_of(core.pools);
+  for (const job::PoolSpec& pool : core.pools) {
+    card.slots += pool.slots;
+    for (const job::PoolQueue& queue : pool.queues) {
+      const bool known = std::find(card.queues.begin(), card.queues.end(), queue.name) != card.queues.end();
+      if (!known) card.queues.push_back(queue.name);
+    }
+  }
+  card.kinds = core.can.kinds;
+  card.any_command = core.can.any_command;
+  card.programs = core.can.programs;
+  return card;
+}
+
 job::PoolSpec default_pool() {
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   return {"default", std::min(cores, limits::kMaxSlots), {{"default", 0}}};
@@ -68,6 +85,10 @@ Result<void> check(const WorkerOptions& options) {
   }
   if (options.shutdown_grace < 0s || options.shutdown_grace > limits::kMaxTimeout) {
     return Error{Errc::InvalidInput, "the shutdown grace must be between 0s and 366d"};
+  }
+  if (options.pulse_every < 10ms || options.pulse_every > 1h) {
+    return Error{Errc::InvalidInput,
+                 "a pulse every " + base::format_duration(options.pulse_every) + " is not within 10ms and 1h"};
   }
   return {};
 }
@@ -93,6 +114,10 @@ std::unique_ptr<Worker> WorkerSeam::make(StorePtr store, WorkerOptions options, 
       new Worker(std::make_unique<Worker::Impl>(std::move(store), std::move(options), &clock)));
 }
 
+const std::map<std::string, Handler, std::less<>>& WorkerSeam::handlers(const Worker& worker) {
+  return worker.impl_->handlers;
+}
+
 Worker::Worker(StorePtr store, WorkerOptions options)
     : Worker(std::make_unique<Impl>(std::move(store), std::move(options), nullptr)) {}
 
@@ -109,6 +134,12 @@ Worker& Worker::handle_bytes(std::string_view kind, Handler handler) {
   const bool added = impl_->handlers.emplace(kind, std::move(handler)).second;
   if (!added) refuse("the kind '" + std::string(kind) + "' has a handler already");
   return *this;
+}
+
+Worker& Worker::alias(std::string_view other, std::string_view kind) {
+  const auto handler = impl_->handlers.find(kind);
+  if (handler == impl_->handlers.end()) refuse("the kind '" + std::string(kind) + "' has no handler yet");
+  return handle_bytes(other, handler->second);
 }
 
 Worker& Worker::pool(std::string_view name, int slots, std::string_view queues) {
@@ -145,13 +176,15 @@ Result<WorkerReport> Worker::run() {
   settings.core.drain = options.drain;
   settings.core.may_abandon = static_cast<bool>(options.exit_process);
   settings.core.random = base::Random::seeded_by_system();
-  settings.name = options.name.empty() ? host_and_pid() : options.name;
-  settings.pools = text_of(settings.core.pools);
+  settings.card = card_of(settings.core, options.name.empty() ? host_and_pid() : options.name);
   settings.exit_process = options.exit_process;
+  settings.on_pulse = options.on_pulse;
+  settings.pulse_every = options.pulse_every;
 
-  engine::WorkerRun run(*impl_->store, std::move(settings),
-                        engine::Executor(impl_->handlers, *std::move(programs), impl_->clock), impl_->clock,
-                        *std::move(logger));
+  engine::WorkerRun run(
+      *impl_->store, std::move(settings),
+      engine::Executor(impl_->handlers, *std::move(programs), impl_->clock, impl_->store->middleware()), impl_->clock,
+      *std::move(logger));
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->active = &run;

@@ -1,7 +1,10 @@
 #pragma once
 // A worker with a clock of the caller's, for tests and simulations; the public Worker brings the system's.
 
+#include <functional>
+#include <map>
 #include <memory>
+#include <string>
 
 #include "base/clock.hpp"
 #include "galley/worker.hpp"
@@ -11,6 +14,8 @@ namespace galley {
 struct WorkerSeam {
   /// `clock` must outlive the worker.
   [[nodiscard]] static std::unique_ptr<Worker> make(StorePtr store, WorkerOptions options, const base::Clock& clock);
+  /// What it was given so far.
+  [[nodiscard]] static const std::map<std::string, Handler, std::less<>>& handlers(const Worker& worker);
 };
 
 namespace engine {

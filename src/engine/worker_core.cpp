@@ -129,7 +129,8 @@ std::vector<Start> WorkerCore::on_exchanged(base::Mono sent, base::Mono now, sto
   failing_since_.reset();
   exchanged_at_ = now;
   for (std::size_t i = 0; i < sending_.size(); ++i) {
-    if (answer.finished[i] != store::FinishAnswer::LeaseLost) count(sending_[i]);
+    if (answer.finished[i] == store::FinishAnswer::LeaseLost) continue;
+    count(sending_[i], has_completed_itself(sending_notes_[i], answer.finished[i]));
   }
   if (!sending_.empty()) look_soon();
   sending_.clear();
@@ -168,7 +169,8 @@ void WorkerCore::on_stepped(base::Mono now, const store::StepAnswer& answer) {
   reached();
   const Duration longest = limits::kSafetyLook;
   step_at_ = now + (answer.more ? kStepSoon : std::clamp(answer.next, kStepSoon, longest));
-  if (answer.promoted > 0 || answer.recovered > 0) pools_.ring();
+  // What expired may have kept a claim from what stands behind it.
+  if (answer.promoted > 0 || answer.recovered > 0 || answer.expired > 0) pools_.ring();
 }
 
 void WorkerCore::on_looked(base::Mono now, const Backlog& backlog) {
@@ -213,21 +215,23 @@ StopReason WorkerCore::on_ended(SlotId slot, AttemptEnd end) {
   pools_.give_back(slot);
   not_starting_since_.reset();
   if (attempt->reason == StopReason::Lost) return StopReason::Lost;
+  const bool itself = end.completed_itself;
   put_finish(finish_of(attempt->rules, std::move(end), attempt->reason, options_.random.unit()),
-             {std::move(attempt->queue), std::move(attempt->kind), attempt->reason, attempt->held_until});
+             {std::move(attempt->queue), std::move(attempt->kind), attempt->reason, attempt->held_until, itself});
   return attempt->reason;
 }
 
 void WorkerCore::on_abandoned(SlotId slot, AttemptEnd end) {
   auto attempt = running_.remove(slot);
   if (!attempt || attempt->reason == StopReason::Lost) return;
-  const bool cancelled = attempt->reason == StopReason::Cancelled;
+  const bool is_final = attempt->reason == StopReason::Cancelled || attempt->reason == StopReason::Deadline;
   end.outcome.reset();
   end.saw_stop = true;
   end.command = true;  // put back like a command that was stopped: not before this process is gone
-  const StopReason reason = cancelled ? StopReason::Cancelled : StopReason::Shutdown;
+  const StopReason reason = is_final ? attempt->reason : StopReason::Shutdown;
+  const bool itself = end.completed_itself;
   put_finish(finish_of(attempt->rules, std::move(end), reason, options_.random.unit()),
-             {std::move(attempt->queue), std::move(attempt->kind), reason, attempt->held_until});
+             {std::move(attempt->queue), std::move(attempt->kind), reason, attempt->held_until, itself});
 }
 
 void WorkerCore::on_not_started(SlotId slot, base::Mono now) {
@@ -286,7 +290,11 @@ void WorkerCore::look_soon() noexcept {
   if (options_.drain) look_at_ = std::min(look_at_, looked_at_ + kLookSoon);
 }
 
-void WorkerCore::count(const store::Finish& finish) {
+void WorkerCore::count(const store::Finish& finish, bool completed) {
+  if (completed) {
+    ++report_.completed;
+    return;
+  }
   if (finish.event == job::JobEvent::Complete) ++report_.completed;
   if (finish.event == job::JobEvent::Die) ++report_.dead;
   const bool failed =

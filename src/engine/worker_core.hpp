@@ -55,7 +55,13 @@ struct FinishNote {
   std::string kind;
   StopReason reason = StopReason::None;
   base::Mono held_until{};
+  bool completed_itself = false;  ///< see AttemptEnd
 };
+
+/// The store's answer to the end of an attempt that has completed itself: its handler's transaction was committed.
+[[nodiscard]] constexpr bool has_completed_itself(const FinishNote& note, store::FinishAnswer answer) noexcept {
+  return note.completed_itself && answer == store::FinishAnswer::AlreadyFinished;
+}
 
 // What plan() says. Spans stay valid until the call is answered (on_...).
 struct Exchange {  ///< Store::finish_and_claim
@@ -144,7 +150,7 @@ class WorkerCore {
   [[nodiscard]] base::Mono next_turn() const noexcept;
   void renew_all();
   void look_soon() noexcept;
-  void count(const store::Finish& finish);
+  void count(const store::Finish& finish, bool completed);
   void put_finish(store::Finish finish, FinishNote note);
   void drop_lapsed(base::Mono now);
   void reached() noexcept;

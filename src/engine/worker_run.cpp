@@ -34,7 +34,7 @@ WorkerRun::WorkerRun(store::Store& store, RunSettings settings, Executor executo
 WorkerRun::~WorkerRun() { end_watch(); }
 
 Result<WorkerReport> WorkerRun::run() {
-  auto worker = store_.join(settings_.name, settings_.pools);
+  auto worker = store_.join(settings_.card);
   if (!worker) return worker.error();
   {
     const std::lock_guard lock(shared_.mutex);
@@ -46,7 +46,7 @@ Result<WorkerReport> WorkerRun::run() {
     leave(*worker);
     return Error{Errc::Unavailable, std::string("no thread can be started: ") + failure.what()};
   }
-  logger_.info("worker.start", {{"worker", *worker}, {"name", settings_.name}, {"pools", settings_.pools}});
+  logger_.info("worker.start", {{"worker", *worker}, {"name", settings_.card.name}, {"pools", settings_.card.pools}});
   const Turn last = take_turns();
   // The jobs of handlers that do not end have just been put back: nothing may stand between that and the end.
   if (last.abandoned) settings_.exit_process();
@@ -63,15 +63,34 @@ Result<WorkerReport> WorkerRun::run() {
 }
 
 Turn WorkerRun::take_turns() {
+  base::Mono pulse_at = settings_.on_pulse ? base::Mono::min() : base::Mono::max();
   while (true) {
+    if (const base::Mono now = clock_.mono(); now >= pulse_at) pulse_at = pulse(now);
     const Turn turn = dispatcher_.turn();
     if (turn.done) return turn;
     if (!turn.wait_until) continue;
-    const store::Ring ring = bell_->wait(from_now(*turn.wait_until, clock_.mono()));
+    const store::Ring ring = bell_->wait(from_now(std::min(*turn.wait_until, pulse_at), clock_.mono()));
     const std::lock_guard lock(shared_.mutex);
     shared_.dispatcher_waits = false;
     if (ring == store::Ring::Changed) shared_.core.on_ring();
   }
+}
+
+base::Mono WorkerRun::pulse(base::Mono now) {
+  WorkerPulse pulse;
+  for (const job::PoolSpec& pool : settings_.core.pools) pulse.slots += pool.slots;
+  {
+    const std::lock_guard lock(shared_.mutex);
+    const WorkerReport& report = shared_.core.report();
+    pulse.completed = report.completed;
+    pulse.failed = report.failed;
+    pulse.dead = report.dead;
+    pulse.busy = static_cast<int>(attempts_.size());
+    pulse.stopping = shared_.core.stopping();
+    pulse.store_failing = shared_.core.failing();
+  }
+  settings_.on_pulse(pulse);
+  return now + settings_.pulse_every;
 }
 
 /// A worker that cannot say good-bye is found dead by the others; nothing is lost.
@@ -156,6 +175,11 @@ store::Renewal WorkerRun::renewal(const SlotClaim& claim) {
 void WorkerRun::told(const SlotClaim& claim) {
   const auto attempt = attempt_in(claim.slot);
   if (attempt != nullptr && attempt->claim().id == claim.claim) attempt->told();
+}
+
+bool WorkerRun::has_completed_itself(const SlotClaim& claim) {
+  const auto attempt = attempt_in(claim.slot);
+  return attempt != nullptr && attempt->claim().id == claim.claim && attempt->has_completed_itself();
 }
 
 AttemptEnd WorkerRun::snapshot(SlotId slot) {

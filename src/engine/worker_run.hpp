@@ -22,9 +22,10 @@ namespace galley::engine {
 
 struct RunSettings {
   CoreOptions core;
-  std::string name;   ///< of the worker, as it joins
-  std::string pools;  ///< of the worker, as others see them
+  store::WorkerCard card;  ///< as it joins
   std::function<void()> exit_process;
+  std::function<void(const WorkerPulse&)> on_pulse;  ///< empty: nobody wants it
+  Duration pulse_every{};
 };
 
 class WorkerRun final : private Runner {
@@ -47,9 +48,12 @@ class WorkerRun final : private Runner {
   void changed() override;
   store::Renewal renewal(const SlotClaim& claim) override;
   void told(const SlotClaim& claim) override;
+  bool has_completed_itself(const SlotClaim& claim) override;
   AttemptEnd snapshot(SlotId slot) override;
 
   Turn take_turns();
+  /// Gives the next one's time.
+  base::Mono pulse(base::Mono now);
   void leave(store::WorkerId worker);
   void watch();
   void end_watch() noexcept;

@@ -30,6 +30,15 @@ struct Policy {
   bool resumable = false;
 };
 
+/// What a callback of a batch waits for.
+enum class Trigger : std::uint8_t {
+  Success,   ///< all jobs of the batch have completed
+  Failure,   ///< the first one has ended otherwise
+  Finished,  ///< all have ended, well or not
+};
+[[nodiscard]] std::string_view name(Trigger trigger) noexcept;
+[[nodiscard]] std::optional<Trigger> trigger_from(std::string_view name) noexcept;
+
 /// How earlier attempts ended. `attempts` counts all of them; errors count against max_attempts, the others
 /// each against a bound of their own.
 struct Counters {
@@ -54,6 +63,16 @@ struct NewJob {
   std::optional<Time> at;
   Policy policy;
   std::string token;  ///< empty: none
+  Unique unique;
+  Group group;
+  Duration expires{0};   ///< from its due time, until its first start; 0: never
+  Duration deadline{0};  ///< from its enqueue; 0: none
+  std::vector<std::string> tags;
+  std::vector<Header> headers;
+  bool redacted = false;
+  BatchId batch = 0;   ///< it is one of its jobs; 0: none
+  BatchId awaits = 0;  ///< it is a callback of this batch: blocked until `trigger`; 0: none
+  Trigger trigger = Trigger::Success;
 };
 
 /// A worker's right to run one attempt.
@@ -77,11 +96,17 @@ struct Claim {
   Counters counters;       ///< before this attempt; this attempt's number is counters.attempts + 1
   std::string checkpoint;  ///< of an earlier attempt; empty: none
   Time enqueued_at{};
+  std::optional<Duration> deadline;  ///< how long after the claim; nothing: none
+  std::vector<Header> headers;
+  BatchId batch = 0;
+  Duration waited{0};  ///< before this attempt: from its due time, or from when it became ready
 };
 
 /// What the store is told about how an attempt ended. Kept with the attempt for `jobs show`.
 struct AttemptReport {
   std::string error;             ///< empty: none; at most limits::kMaxErrorBytes
+  std::string error_class;       ///< what errors are found by: an exception's type, "exit:3", "signal:SIGKILL",
+                                 ///< "timeout", "failed"; at most limits::kMaxNameBytes; empty where `error` is
   std::optional<int> exit_code;  ///< of a command that exited
   std::optional<int> signal;     ///< of a command that was killed
   std::string out;               ///< tail of a command's standard output
@@ -93,7 +118,8 @@ struct AttemptReport {
 /// One attempt as it is kept and shown.
 struct AttemptRecord {
   int attempt = 0;
-  /// "completed", "failed", "timed_out", "paused", "snoozed", "discarded", "cancelled" or "crashed".
+  /// "completed", "failed", "timed_out", "paused", "snoozed", "discarded", "cancelled",
+  /// "expired" or "crashed".
   std::string outcome;
   Time started_at{};
   Time ended_at{};
@@ -120,10 +146,22 @@ struct JobRecord {
   std::optional<Time> finished_at;  ///< of an ended job
   std::string worker;               ///< of a running job
   std::string error;                ///< of the last attempt that failed
+  std::string error_class;
   std::string progress;
   std::string result;
   std::string checkpoint;
   bool cancel_requested = false;
+  Unique unique;                   ///< its key is empty once it is given up; on_conflict is not kept
+  Group group;                     ///< of a job that gathers others
+  int members = 0;                 ///< of a job that gathers others: how many it holds
+  std::optional<Time> expires_at;  ///< until its first start
+  std::optional<Time> deadline_at;
+  std::vector<std::string> tags;
+  std::vector<Header> headers;
+  bool redacted = false;
+  BatchId batch = 0;
+  BatchId awaits = 0;
+  Trigger trigger = Trigger::Success;
 };
 
 }  // namespace galley::job

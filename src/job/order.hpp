@@ -16,6 +16,11 @@ namespace galley::job {
   return tick - priority * std::chrono::duration_cast<Duration>(limits::kPriorityStep).count();
 }
 
+/// The tick that a rank was made of.
+[[nodiscard]] constexpr std::int64_t tick(std::int64_t rank, int priority) noexcept {
+  return rank + priority * std::chrono::duration_cast<Duration>(limits::kPriorityStep).count();
+}
+
 /// One queue of a pool. Weight 0 in all: strict order; else shares by weight.
 struct PoolQueue {
   std::string name;

@@ -11,8 +11,8 @@ namespace galley::job {
 
 namespace {
 
-constexpr std::array<std::string_view, 7> kEndingNames{"completed", "failed",    "timed_out", "paused",
-                                                       "snoozed",   "discarded", "cancelled"};
+constexpr std::array<std::string_view, 8> kEndingNames{"completed", "failed",    "timed_out", "paused",
+                                                       "snoozed",   "discarded", "cancelled", "expired"};
 
 Duration allowed_delay(Duration wanted) noexcept {
   return std::clamp<Duration>(wanted, Duration{0}, limits::kMaxDelay);
@@ -142,6 +142,7 @@ Settlement settle(const Policy& policy, const Counters& before, Ending ending, D
     case Ending::Paused: return paused(policy, counters, wanted_delay);
     case Ending::Snoozed: return snoozed(counters, wanted_delay);
     case Ending::Discarded: return {JobEvent::Discard, Duration{0}, counters, {}};
+    case Ending::Expired: return {JobEvent::Expire, Duration{0}, counters, {}};
     case Ending::Cancelled: break;
   }
   return {JobEvent::Cancel, Duration{0}, counters, {}};

@@ -20,6 +20,7 @@ enum class Ending : std::uint8_t {
   Snoozed,   ///< its handler asked for a later run
   Discarded,
   Cancelled,  ///< it was stopped because a person cancelled it
+  Expired,    ///< it was stopped because its job's deadline had come
 };
 [[nodiscard]] std::string_view name(Ending ending) noexcept;
 

@@ -9,26 +9,40 @@ namespace {
 constexpr std::array<std::string_view, kJobStates> kStateNames{
     "scheduled", "ready", "blocked", "running", "completed", "dead", "cancelled", "discarded", "expired"};
 constexpr std::array<std::string_view, 3> kOnTimeoutNames{"pause", "retry", "dead"};
+constexpr std::array<std::string_view, 2> kUntilNames{"start", "finish"};
+constexpr std::array<std::string_view, 3> kOnConflictNames{"ignore", "replace", "error"};
+
+template <class Enum, std::size_t N>
+std::optional<Enum> from(const std::array<std::string_view, N>& names, std::string_view text) noexcept {
+  for (std::size_t i = 0; i < N; ++i) {
+    if (names[i] == text) return static_cast<Enum>(i);
+  }
+  return std::nullopt;
+}
 }  // namespace
 
 std::string_view name(JobState state) noexcept { return kStateNames[static_cast<std::size_t>(state)]; }
 
-std::optional<JobState> job_state_from(std::string_view text) noexcept {
-  for (std::size_t i = 0; i < kStateNames.size(); ++i) {
-    if (kStateNames[i] == text) return static_cast<JobState>(i);
-  }
-  return std::nullopt;
-}
+std::optional<JobState> job_state_from(std::string_view text) noexcept { return from<JobState>(kStateNames, text); }
 
 bool is_ended(JobState state) noexcept { return state >= JobState::Completed; }
 
 std::string_view name(OnTimeout action) noexcept { return kOnTimeoutNames[static_cast<std::size_t>(action)]; }
 
 std::optional<OnTimeout> on_timeout_from(std::string_view text) noexcept {
-  for (std::size_t i = 0; i < kOnTimeoutNames.size(); ++i) {
-    if (kOnTimeoutNames[i] == text) return static_cast<OnTimeout>(i);
-  }
-  return std::nullopt;
+  return from<OnTimeout>(kOnTimeoutNames, text);
+}
+
+std::string_view name(UniqueUntil until) noexcept { return kUntilNames[static_cast<std::size_t>(until)]; }
+
+std::optional<UniqueUntil> unique_until_from(std::string_view text) noexcept {
+  return from<UniqueUntil>(kUntilNames, text);
+}
+
+std::string_view name(OnConflict action) noexcept { return kOnConflictNames[static_cast<std::size_t>(action)]; }
+
+std::optional<OnConflict> on_conflict_from(std::string_view text) noexcept {
+  return from<OnConflict>(kOnConflictNames, text);
 }
 
 }  // namespace galley
@@ -61,6 +75,7 @@ constexpr std::array kTable{
     Row{JobState::Running,   JobEvent::Die,      JobState::Dead},
     Row{JobState::Running,   JobEvent::Discard,  JobState::Discarded},
     Row{JobState::Running,   JobEvent::Cancel,   JobState::Cancelled},
+    Row{JobState::Running,   JobEvent::Expire,   JobState::Expired},
 
     Row{JobState::Scheduled, JobEvent::Cancel,   JobState::Cancelled},
     Row{JobState::Ready,     JobEvent::Cancel,   JobState::Cancelled},

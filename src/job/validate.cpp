@@ -35,6 +35,10 @@ bool is_name(std::string_view value, Allowed allowed) {
   return !value.empty() && value.size() <= limits::kMaxNameBytes && std::all_of(value.begin(), value.end(), allowed);
 }
 
+bool is_plain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
 Result<void> check_text(std::string_view field, std::string_view value, std::size_t most) {
   if (value.size() > most) return bad(field, value, "at most " + std::to_string(most) + " bytes");
   if (!base::is_printable(value)) return bad(field, value, "printable UTF-8");
@@ -94,21 +98,114 @@ Result<void> check_due(const NewJob& job) {
   return in_range("at", us, Duration{0}, base::kMaxTime.time_since_epoch(), "a time of the years 1970 to 9999");
 }
 
+Result<void> check_ends(const NewJob& job) {
+  constexpr std::string_view kAllowed = "0 (none) to ten years";
+  if (auto r = in_range("expires", job.expires, Duration{0}, limits::kMaxDelay, kAllowed); !r) return r;
+  return in_range("deadline", job.deadline, Duration{0}, limits::kMaxDelay, kAllowed);
+}
+
+Result<void> check_unique(const Unique& unique) {
+  if (unique.key.empty()) return {};
+  if (auto r = check_text("unique key", unique.key, limits::kMaxKeyBytes); !r) return r;
+  if (unique.until > UniqueUntil::Finish) {
+    return bad("unique until", static_cast<std::int64_t>(unique.until), "start or finish");
+  }
+  if (unique.on_conflict > OnConflict::Error) {
+    return bad("unique on_conflict", static_cast<std::int64_t>(unique.on_conflict), "ignore, replace or error");
+  }
+  return {};
+}
+
+/// A job of a group is a payload and nothing else: what it would have of its own, nobody could see or keep apart.
+Result<void> check_grouped(const NewJob& job) {
+  const auto refuse = [](std::string_view what) -> Result<void> {
+    return Error{Errc::InvalidInput, "group: a grouped job cannot have " + std::string(what)};
+  };
+  if (job.content != Content::Json) return refuse("bytes or a command as its payload, only JSON");
+  if (job.payload.empty()) return refuse("an empty payload, only a JSON value");
+  if (!job.unique.key.empty()) return refuse("a unique key");
+  if (!job.token.empty()) return refuse("a token");
+  if (job.batch != 0 || job.awaits != 0) return refuse("a batch");
+  if (!job.headers.empty()) return refuse("headers");
+  if (!job.tags.empty()) return refuse("tags");
+  if (job.delay != Duration{0} || job.at) return refuse("a delay or an absolute time (at); its group's max_age is one");
+  return {};
+}
+
+/// A callback waits for its batch and for nothing else.
+Result<void> check_batches(const NewJob& job) {
+  if (job.batch < 0) return bad("batch", job.batch, "the id of a batch, from 1, or 0 for none");
+  if (job.awaits < 0) return bad("awaits", job.awaits, "the id of a batch, from 1, or 0 for none");
+  if (job.awaits == 0) return {};
+  const auto refuse = [](std::string_view why) -> Result<void> {
+    return Error{Errc::InvalidInput, "awaits: a callback " + std::string(why)};
+  };
+  if (job.trigger > Trigger::Finished) {
+    return bad("trigger", static_cast<std::int64_t>(job.trigger), "success, failure or finished");
+  }
+  if (job.awaits == job.batch) return refuse("cannot be a job of the batch that it waits for");
+  if (job.delay != Duration{0} || job.at) return refuse("has no delay and no absolute time (at); its batch decides");
+  if (!job.unique.key.empty() && job.unique.on_conflict == OnConflict::Replace) {
+    return refuse("cannot replace the job that holds its unique key");
+  }
+  return {};
+}
+
+Result<void> check_group(const NewJob& job) {
+  const Group& group = job.group;
+  if (group.key.empty()) return {};
+  if (auto r = check_text("group key", group.key, limits::kMaxKeyBytes); !r) return r;
+  if (auto r = in_range("group max_jobs", group.max_jobs, 1, limits::kMaxGroupJobs); !r) return r;
+  if (auto r = in_range("group max_bytes", group.max_bytes, 1, limits::kMaxGroupBytes); !r) return r;
+  constexpr std::string_view kAllowed = "0 to ten years";
+  if (auto r = in_range("group max_age", group.max_age, Duration{0}, limits::kMaxDelay, kAllowed); !r) return r;
+  return check_grouped(job);
+}
+
+Result<void> check_tags(const std::vector<std::string>& tags) {
+  if (auto r = in_range("number of tags", static_cast<std::int64_t>(tags.size()), 0, limits::kMaxTags); !r) return r;
+  for (auto tag = tags.begin(); tag != tags.end(); ++tag) {
+    if (auto r = check_text("tag", *tag, limits::kMaxTagBytes); !r) return r;
+    if (tag->empty()) return bad("tag", *tag, "1 to " + std::to_string(limits::kMaxTagBytes) + " bytes");
+    if (std::find(tags.begin(), tag, *tag) != tag) return bad("tag", *tag, "each tag once");
+  }
+  return {};
+}
+
+Result<void> check_headers(const std::vector<Header>& headers) {
+  constexpr auto kMost = static_cast<std::int64_t>(limits::kMaxHeaders);
+  if (auto r = in_range("number of headers", static_cast<std::int64_t>(headers.size()), 0, kMost); !r) return r;
+  std::size_t bytes = 0;
+  for (auto header = headers.begin(); header != headers.end(); ++header) {
+    const auto& [name, value] = *header;
+    if (name.size() > limits::kMaxHeaderNameBytes || !is_name(name, is_plain)) {
+      return bad("header's name", name, "1 to 64 of letters, digits, '.', '_' and '-'");
+    }
+    if (!base::is_printable(value)) return bad("header " + name, value, "printable UTF-8");
+    if (std::any_of(headers.begin(), header, [&](const Header& other) { return other.first == name; })) {
+      return bad("header's name", name, "each name once");
+    }
+    bytes += name.size() + value.size();
+  }
+  if (bytes <= limits::kMaxHeaderBytes) return {};
+  return bad("headers", std::to_string(bytes) + " bytes",
+             "at most " + std::to_string(limits::kMaxHeaderBytes) + " bytes of names and values together");
+}
+
 }  // namespace
 
 Result<void> check_queue(std::string_view field, std::string_view value) {
-  if (is_name(value, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-               c == '-';
-      })) {
-    return {};
-  }
+  if (is_name(value, is_plain)) return {};
   return bad(field, value, "1 to 128 of letters, digits, '.', '_' and '-'");
 }
 
 Result<void> check_kind(std::string_view value) {
   if (is_name(value, [](char c) { return c > ' ' && c < 0x7f && c != ',' && c != '"' && c != '\''; })) return {};
   return bad("kind", value, "1 to 128 printable ASCII characters without blanks, commas and quotes");
+}
+
+Result<void> check_priority(int value) {
+  return in_range("priority", value, -limits::kMaxPriority, limits::kMaxPriority);
 }
 
 Result<void> validate(const NewJob& job) {
@@ -124,8 +221,14 @@ Result<void> validate(const NewJob& job) {
     return bad("content", static_cast<std::int64_t>(job.content), "json, bytes or command");
   }
   if (auto r = check_program(job); !r) return r;
-  if (auto r = in_range("priority", job.priority, -limits::kMaxPriority, limits::kMaxPriority); !r) return r;
+  if (auto r = check_priority(job.priority); !r) return r;
   if (auto r = check_due(job); !r) return r;
+  if (auto r = check_ends(job); !r) return r;
+  if (auto r = check_unique(job.unique); !r) return r;
+  if (auto r = check_group(job); !r) return r;
+  if (auto r = check_batches(job); !r) return r;
+  if (auto r = check_tags(job.tags); !r) return r;
+  if (auto r = check_headers(job.headers); !r) return r;
   return check_policy(job.policy);
 }
 
@@ -135,6 +238,17 @@ Result<void> apply(const JobOptions& options, NewJob& job) {
   job.at = options.at;
   job.key = options.key;
   job.token = options.token;
+  job.unique = options.unique;
+  job.group = options.group;
+  job.expires = options.expires;
+  job.deadline = options.deadline;
+  job.batch = options.batch;
+  job.tags.clear();
+  for (const std::string& tag : options.tags) {  // one that is given twice, by two places of a program, is one
+    if (std::find(job.tags.begin(), job.tags.end(), tag) == job.tags.end()) job.tags.push_back(tag);
+  }
+  job.headers = options.headers;
+  job.redacted = options.redacted;
   job.policy.timeout = options.timeout;
   job.policy.grace = options.grace;
   job.policy.on_timeout = options.on_timeout.value_or(options.resumable ? OnTimeout::Pause : OnTimeout::Retry);
@@ -143,6 +257,8 @@ Result<void> apply(const JobOptions& options, NewJob& job) {
   job.policy.max_crashes = options.max_crashes;
   job.policy.backoff = options.backoff;
   job.policy.resumable = options.resumable;
+  const Duration patience = options.wait_for_room;  // of the enqueue, not of the job
+  if (auto r = in_range("wait_for_room", patience, Duration{0}, limits::kMaxDelay, "0 to ten years"); !r) return r;
   return validate(job);
 }
 

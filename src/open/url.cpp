@@ -2,18 +2,24 @@
 
 #include <string>
 
+#include "base/duration.hpp"
+#include "base/limits.hpp"
+
 namespace galley::open {
 
 namespace {
 
-constexpr std::string_view kForms = "allowed are sqlite:PATH[?durability=full|normal&force_network_fs=1] and memory:";
+constexpr std::string_view kForms =
+    "allowed are sqlite:PATH[?durability=full|normal&force_network_fs=1&adopt=1&busy_timeout=30s] and memory:";
 
 Error bad(std::string_view url, std::string_view why) {
   return {Errc::InvalidInput, "the store '" + std::string(url) + "' " + std::string(why)};
 }
 
-/// Sets one NAME=VALUE of the query. False where it is not one of ours.
-bool set_option(std::string_view option, store::SqliteOptions& sqlite) {
+constexpr std::string_view kBusyTimeout = "busy_timeout=";
+
+/// Sets one NAME=VALUE of the query. Errors: why it cannot be.
+Result<void> set_option(std::string_view option, store::SqliteOptions& sqlite) {
   if (option == "durability=full") {
     sqlite.durability = store::Durability::Full;
   } else if (option == "durability=normal") {
@@ -22,10 +28,22 @@ bool set_option(std::string_view option, store::SqliteOptions& sqlite) {
     sqlite.force_network_fs = true;
   } else if (option == "force_network_fs=0") {
     sqlite.force_network_fs = false;
+  } else if (option == "adopt=1") {
+    sqlite.adopt = true;
+  } else if (option == "adopt=0") {
+    sqlite.adopt = false;
+  } else if (option.starts_with(kBusyTimeout)) {
+    const auto limit = base::parse_duration("busy_timeout", option.substr(kBusyTimeout.size()));
+    if (!limit) return limit.error();
+    if (*limit > limits::kMaxBusyTimeout) {
+      return Error{Errc::InvalidInput, "busy_timeout: " + base::format_duration(*limit) +
+                                           " is not allowed; allowed is 0 (fail at once) to 10m"};
+    }
+    sqlite.busy_timeout = *limit;
   } else {
-    return false;
+    return Error{Errc::InvalidInput, "unknown option '" + std::string(option) + "'; " + std::string(kForms)};
   }
-  return true;
+  return {};
 }
 
 }  // namespace
@@ -48,9 +66,7 @@ Result<StoreUrl> store_url_from(std::string_view url) {
   while (!query.empty()) {
     const std::size_t end = query.find('&');
     const std::string_view option = query.substr(0, end);
-    if (!set_option(option, parsed.sqlite)) {
-      return bad(url, "has the unknown option '" + std::string(option) + "'; " + std::string(kForms));
-    }
+    if (auto set = set_option(option, parsed.sqlite); !set) return bad(url, "has the " + set.error().message);
     query = end == std::string_view::npos ? std::string_view{} : query.substr(end + 1);
   }
   return parsed;

@@ -14,7 +14,8 @@ struct StoreUrl {
   store::SqliteOptions sqlite;
 };
 
-/// Reads "memory:" and "sqlite:PATH[?durability=full|normal][&force_network_fs=0|1]".
+/// Reads "memory:" and "sqlite:PATH[?durability=full|normal][&force_network_fs=0|1][&adopt=0|1]" with
+/// "[&busy_timeout=DURATION]" of 0 to kMaxBusyTimeout.
 /// Errors: InvalidInput naming the URL, the part and what is allowed.
 [[nodiscard]] Result<StoreUrl> store_url_from(std::string_view url);
 

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/text.hpp"
 #include "job/validate.hpp"
 
 namespace galley::store {
@@ -43,6 +44,7 @@ Result<void> check_one(const Finish& finish) {
     return refuse("delay is " + std::to_string(finish.delay.count()) + " us; 0 to 10 years is allowed");
   }
   return all_of([&] { return at_most("error's size", report.error.size(), limits::kMaxErrorBytes); },
+                [&] { return at_most("error_class's size", report.error_class.size(), limits::kMaxNameBytes); },
                 [&] { return at_most("out's size", report.out.size(), limits::kMaxOutputBytes); },
                 [&] { return at_most("err's size", report.err.size(), limits::kMaxOutputBytes); },
                 [&] { return at_most("log's size", report.log.size(), limits::kMaxLogBytes); },
@@ -80,6 +82,15 @@ Result<void> check_one(const Renewal& renewal) {
       });
 }
 
+Result<void> check_one(const Measured& measured) {
+  return all_of([&] { return job::check_queue("queue", measured.queue); },
+                [&] { return job::check_kind(measured.kind); },
+                [&] { return not_negative("completed", measured.completed); },
+                [&] { return not_negative("failed", measured.failed); });
+}
+
+constexpr std::size_t kMaxCardQueues = limits::kMaxPools * limits::kMaxClaimQueues;
+
 template <class Item>
 Result<void> check_each(std::span<const Item> items, std::size_t max) {
   if (auto fine = at_most("number of items", items.size(), max); !fine) return fine;
@@ -114,6 +125,60 @@ Result<void> check_lease(Duration lease) {
 }
 
 Result<void> check(std::span<const JobId> ids) { return at_most("number of jobs", ids.size(), limits::kMaxPage); }
+
+Result<void> check(const WorkerCard& card) {
+  std::size_t bytes = card.name.size() + card.pools.size();
+  for (const auto* names : {&card.queues, &card.kinds, &card.programs}) {
+    for (const std::string& name : *names) bytes += name.size();
+  }
+  return all_of([&] { return not_negative("number of slots", card.slots); },
+                [&] { return at_most("number of queues", card.queues.size(), kMaxCardQueues); },
+                [&] {
+                  const std::size_t lanes = card.kinds.size() + card.programs.size();
+                  return at_most("number of kinds and programs", lanes, limits::kMaxClaimKinds);
+                },
+                [&] { return at_most("size of the worker's card", bytes, limits::kMaxCardBytes); });
+}
+
+Result<void> check(std::span<const Measured> measured) { return check_each(measured, limits::kMaxClaimKinds); }
+
+Result<void> check_batch(const std::string& name, const std::string& token) {
+  if (name.empty() || name.size() > limits::kMaxNameBytes || !base::is_printable(name)) {
+    return refuse("name: " + base::quoted(name) + " is not allowed; allowed is printable text of 1 to " +
+                  std::to_string(limits::kMaxNameBytes) + " bytes");
+  }
+  if (token.size() > limits::kMaxTokenBytes || !base::is_printable(token)) {
+    return refuse("token: " + base::quoted(token) + " is not allowed; allowed is printable text of at most " +
+                  std::to_string(limits::kMaxTokenBytes) + " bytes");
+  }
+  return {};
+}
+
+Result<void> check(const Schedule& schedule) {
+  if (auto fine = job::check_queue("schedule", schedule.name); !fine) return fine;
+  const job::NewJob& job = schedule.job;
+  if (auto fine = job::validate(job); !fine) return fine;
+  const auto no = [](std::string_view what) { return refuse("a schedule's job has no " + std::string(what)); };
+  if (job.delay != Duration{0} || job.at) return no("delay and no absolute time (at); its ticks decide");
+  if (!job.token.empty()) return no("token; with one, all ticks would be one job");
+  if (!job.group.key.empty()) return no("group; each tick has a job of its own");
+  if (job.awaits != 0) return no("batch to wait for; its ticks decide");
+  return {};
+}
+
+Result<void> check_minutes(int minutes) {
+  if (minutes >= 1 && minutes <= limits::kKeepMinutes) return {};
+  return refuse("minutes is " + std::to_string(minutes) + "; 1 to " + std::to_string(limits::kKeepMinutes) +
+                " is allowed");
+}
+
+Result<void> check(const Alteration& change) {
+  if (!change.queue && !change.priority) return refuse("nothing is to be altered; a queue or a priority is needed");
+  if (change.queue) {
+    if (auto fine = job::check_queue("queue", *change.queue); !fine) return fine;
+  }
+  return change.priority ? job::check_priority(*change.priority) : Result<void>{};
+}
 
 Result<void> check_limit(std::size_t limit, std::size_t max) {
   if (limit == 0) return refuse("limit is 0; at least 1 is needed");

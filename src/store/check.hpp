@@ -21,6 +21,19 @@ namespace galley::store {
 [[nodiscard]] Result<void> check_lease(Duration lease);
 /// The jobs that one call may name: at most kMaxPage.
 [[nodiscard]] Result<void> check(std::span<const JobId> ids);
+/// A worker's card: at most kMaxCardBytes of names, kMaxClaimKinds kinds and programs.
+[[nodiscard]] Result<void> check(const WorkerCard& card);
+/// At most kMaxClaimKinds, of valid queues and kinds, without a negative count.
+[[nodiscard]] Result<void> check(std::span<const Measured> measured);
+/// A batch's name: 1..kMaxNameBytes of printable text; its token as a job's.
+[[nodiscard]] Result<void> check_batch(const std::string& name, const std::string& token);
+/// A name as a queue's; a valid job without a delay, `at`, token, group or batch to wait for. The rule is not looked
+/// at, because that reads a file (job::timetable_from).
+[[nodiscard]] Result<void> check(const Schedule& schedule);
+/// 1..kKeepMinutes.
+[[nodiscard]] Result<void> check_minutes(int minutes);
+/// A queue or a priority or both, valid as a job's.
+[[nodiscard]] Result<void> check(const Alteration& change);
 /// A page's or a step's bound: 1..max.
 [[nodiscard]] Result<void> check_limit(std::size_t limit, std::size_t max);
 

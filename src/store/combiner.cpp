@@ -12,6 +12,7 @@ struct Combiner::Caller {
   std::vector<job::NewJob> jobs;
   std::size_t count = 0;
   std::size_t bytes = 0;
+  std::uint64_t came = 0;  ///< after so many batches had been sent
   std::condition_variable turn;
   bool answered = false;  ///< set under the lock, after `answer`
   std::optional<Result<std::vector<Enqueued>>> answer;
@@ -25,10 +26,10 @@ std::size_t payload_bytes(const std::vector<job::NewJob>& jobs) noexcept {
   return bytes;
 }
 
-/// Errors that one caller's jobs can bring on all: nothing was written, and the others may well be accepted.
+/// The error that one caller's jobs can bring on all: nothing was written, and the others may well be accepted. What a
+/// single item is refused for (QueueFull, Conflict) is no error but its answer.
 bool concerns_one_caller(const Error& error) noexcept {
-  return error.written == Written::Nothing &&
-         (error.code == Errc::InvalidInput || error.code == Errc::QueueFull || error.code == Errc::Conflict);
+  return error.written == Written::Nothing && error.code == Errc::InvalidInput;
 }
 
 }  // namespace
@@ -40,7 +41,9 @@ Result<std::vector<Enqueued>> Combiner::enqueue(std::vector<job::NewJob> jobs) {
   me.jobs = std::move(jobs);
 
   std::unique_lock lock(mutex_);
-  room_.wait(lock, [&] { return has_room(me.count, me.bytes); });
+  me.came = batches_;
+  room_.wait(lock, [&] { return unreachable_ > me.came || has_room(me.count, me.bytes); });
+  if (unreachable_ > me.came) return why_;
   line_.push_back(&me);
   jobs_ += me.count;
   bytes_ += me.bytes;
@@ -48,19 +51,36 @@ Result<std::vector<Enqueued>> Combiner::enqueue(std::vector<job::NewJob> jobs) {
   if (me.answered) return std::move(*me.answer);
 
   const Batch batch = next_batch();
+  const std::uint64_t number = ++batches_;
   lock.unlock();
   carry_out(batch);
   lock.lock();
-  for (Caller* caller : batch) {
-    line_.pop_front();
-    jobs_ -= caller->count;
-    bytes_ -= caller->bytes;
-    caller->answered = true;
-    if (caller != &me) caller->turn.notify_one();  // under the lock: the caller is gone right after it
-  }
+  line_.erase(line_.begin(), line_.begin() + static_cast<std::ptrdiff_t>(batch.size()));
+  const bool unreachable = me.answer->has_error() && me.answer->error().code == Errc::Unavailable;
+  for (Caller* caller : batch) dismiss(*caller);
+  if (unreachable) dismiss_all_before(number, me.answer->error());
   if (!line_.empty()) line_.front()->turn.notify_one();
   room_.notify_all();
   return std::move(*me.answer);
+}
+
+/// Under the lock: the caller is gone right after it.
+void Combiner::dismiss(Caller& caller) noexcept {
+  jobs_ -= caller.count;
+  bytes_ -= caller.bytes;
+  caller.answered = true;
+  caller.turn.notify_one();
+}
+
+void Combiner::dismiss_all_before(std::uint64_t batch, const Error& error) {
+  unreachable_ = batch;
+  why_ = error;
+  std::erase_if(line_, [&](Caller* caller) {
+    if (caller->came >= batch) return false;
+    caller->answer.emplace(error);
+    dismiss(*caller);
+    return true;
+  });
 }
 
 std::size_t Combiner::waiting() const {

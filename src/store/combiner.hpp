@@ -11,6 +11,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <mutex>
 #include <span>
@@ -25,8 +26,10 @@ class Combiner {
  public:
   explicit Combiner(Store& store) : store_(store) {}
 
-  /// As Store::enqueue, in a batch shared with others. `jobs` as one piece, all or none; at most a batch's limits.
-  /// A batch that the store refuses is tried again caller by caller, so that nobody suffers for another's jobs.
+  /// As Store::enqueue, in a batch shared with others. `jobs` stay together, in order; at most a batch's limits.
+  /// A batch that the store refuses is tried again caller by caller, so that nobody suffers for another's jobs. A batch
+  /// that finds the store unreachable (Errc::Unavailable) speaks for all that had come before it was sent: they have
+  /// waited as long. So no caller waits for longer than two of the store's time limits.
   [[nodiscard]] Result<std::vector<Enqueued>> enqueue(std::vector<job::NewJob> jobs);
 
   /// Callers that stand in line now, with those of the batch under way.
@@ -39,6 +42,8 @@ class Combiner {
   [[nodiscard]] bool has_room(std::size_t jobs, std::size_t bytes) const noexcept;
   [[nodiscard]] Batch next_batch() const;
   void carry_out(const Batch& batch) const noexcept;
+  void dismiss(Caller& caller) noexcept;
+  void dismiss_all_before(std::uint64_t batch, const Error& error);
   [[nodiscard]] Result<std::vector<Enqueued>> send(std::span<const job::NewJob> jobs) const;
 
   Store& store_;
@@ -47,6 +52,9 @@ class Combiner {
   std::deque<Caller*> line_;  ///< the front one leads; those of the batch under way stay until it is answered
   std::size_t jobs_ = 0;      ///< of the line
   std::size_t bytes_ = 0;
+  std::uint64_t batches_ = 0;      ///< sent so far
+  std::uint64_t unreachable_ = 0;  ///< the last one that found the store unreachable; 0: none
+  Error why_;                      ///< of `unreachable_`
 };
 
 }  // namespace galley::store

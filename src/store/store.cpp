@@ -7,6 +7,18 @@ namespace galley::store {
 Store::Store() : combiner_(std::make_unique<Combiner>(*this)) {}
 Store::~Store() = default;
 
+std::vector<std::shared_ptr<Middleware>> Store::middleware() const {
+  const std::lock_guard lock(middleware_mutex_);
+  return middleware_;
+}
+
+bool Store::use(std::shared_ptr<Middleware> middleware) {
+  const std::lock_guard lock(middleware_mutex_);
+  if (middleware_.size() >= limits::kMaxMiddleware) return false;
+  middleware_.push_back(std::move(middleware));
+  return true;
+}
+
 Result<std::vector<FinishAnswer>> Store::finish(std::span<const Finish> finishes) {
   auto answer = finish_and_claim(finishes, {});
   if (!answer) return answer.error();

@@ -18,6 +18,7 @@ TEST(Errc, HasAStableNamePerCode) {
   EXPECT_EQ(name(Errc::Io), "io");
   EXPECT_EQ(name(Errc::NotAllowed), "not_allowed");
   EXPECT_EQ(name(Errc::Conflict), "conflict");
+  EXPECT_EQ(name(Errc::TimedOut), "timed_out");
 }
 
 TEST(Result, ThrowsItsErrorWhenItsValueIsTakenAnyway) {

@@ -4,6 +4,8 @@
 #include <sstream>
 #include <string_view>
 
+#include "job/template.hpp"
+
 namespace galley::store::contract {
 
 namespace {
@@ -41,6 +43,12 @@ class Line {
       out_ << "none";
     }
   }
+  void put(const std::vector<std::string>& all) {
+    for (const std::string& one : all) out_ << one << ',';
+  }
+  void put(const std::vector<Header>& all) {
+    for (const auto& [name, value] : all) out_ << name << ':' << value << ',';
+  }
   void put(const job::Counters& c) {
     out_ << c.attempts << '/' << c.errors << '/' << c.pauses << '/' << c.snoozes << '/' << c.crashes;
   }
@@ -69,14 +77,17 @@ std::string to_text(FinishAnswer answer) {
 }
 
 std::string to_text(Operated operated) {
-  constexpr std::array kNames{"done", "requested", "not found", "wrong state"};
+  constexpr std::array kNames{"done", "requested", "not found", "wrong state", "conflict"};
   return kNames[static_cast<std::size_t>(operated)];
 }
 
 std::string to_text(const std::optional<JobState>& state) { return state ? std::string(name(*state)) : "none"; }
 
 std::string to_text(const Enqueued& enqueued) {
-  return Line("enqueued")("id", enqueued.id)("existed", enqueued.existed).text();
+  Line line("enqueued");
+  line("id", enqueued.id)("existed", enqueued.existed)("replaced", enqueued.replaced);
+  line("refused", enqueued.refused ? std::string(name(*enqueued.refused)) : "");
+  return line("reason", enqueued.refused == Errc::QueueFull ? enqueued.reason : "").text();
 }
 
 std::string to_text(const job::Claim& claim) {
@@ -84,6 +95,8 @@ std::string to_text(const job::Claim& claim) {
   line("id", claim.id.job)("epoch", claim.id.epoch)("queue", claim.queue)("kind", claim.kind)("key", claim.key);
   line("content", job::name(claim.content))("program", claim.program)("payload", claim.payload);
   line("priority", claim.priority)("policy", claim.policy)("counters", claim.counters);
+  line("headers", claim.headers);
+  line("waited", claim.waited)("deadline", claim.deadline);
   return line("checkpoint", claim.checkpoint)("enqueued_at", claim.enqueued_at).text();
 }
 
@@ -102,7 +115,8 @@ std::string to_text(const Renewed& renewed) {
 
 std::string to_text(const StepAnswer& answer) {
   Line line("step");
-  line("promoted", answer.promoted)("recovered", answer.recovered)("quarantined", answer.quarantined);
+  line("expired", answer.expired)("ticked", answer.ticked)("promoted", answer.promoted)("recovered", answer.recovered)(
+      "quarantined", answer.quarantined);
   return line("pruned", answer.pruned)("more", answer.more)("next", answer.next).text();
 }
 
@@ -112,7 +126,13 @@ std::string to_text(const job::JobRecord& job) {
   line("content", job::name(job.content))("program", job.program)("payload", job.payload);
   line("priority", job.priority)("policy", job.policy)("counters", job.counters)("enqueued_at", job.enqueued_at);
   line("due_at", job.due_at)("started_at", job.started_at)("finished_at", job.finished_at)("worker", job.worker);
+  line("error_class", job.error_class)("tags", job.tags)("headers", job.headers);
   line("error", job.error)("progress", job.progress)("result", job.result)("checkpoint", job.checkpoint);
+  line("unique", job.unique.key)("until", name(job.unique.until))("on_conflict", name(job.unique.on_conflict));
+  line("group", job.group.key)("max_jobs", job.group.max_jobs)("max_bytes", job.group.max_bytes);
+  line("max_age", job.group.max_age)("members", job.members)("redacted", job.redacted);
+  line("expires_at", job.expires_at)("deadline_at", job.deadline_at);
+  line("batch", job.batch)("awaits", job.awaits)("trigger", job::name(job.trigger));
   return line("cancel", job.cancel_requested).text();
 }
 
@@ -122,7 +142,7 @@ std::string to_text(const job::AttemptRecord& attempt) {
   line("number", attempt.attempt)("outcome", attempt.outcome)("started_at", attempt.started_at);
   line("ended_at", attempt.ended_at)("worker", attempt.worker)("error", report.error)("exit_code", report.exit_code);
   line("signal", report.signal)("out", report.out)("err", report.err)("log", report.log);
-  return line("run_time", report.run_time).text();
+  return line("run_time", report.run_time)("error_class", report.error_class).text();
 }
 
 std::string to_text(const LaneStats& lane) {
@@ -132,11 +152,44 @@ std::string to_text(const LaneStats& lane) {
 std::string to_text(const QueueStats& queue) {
   Line line("queue");
   line("queue", queue.queue)("paused", queue.paused)("count", counts(queue.count));
-  return line("oldest_ready", queue.oldest_ready).text();
+  return line("oldest_ready", queue.oldest_ready)("max_waiting", queue.max_waiting).text();
+}
+
+std::string to_text(const BatchStats& batch) {
+  Line line("batch");
+  line("id", batch.id)("name", batch.name)("opened_at", batch.opened_at)("sealed", batch.sealed);
+  line("total", batch.total)("succeeded", batch.succeeded)("failed", batch.failed)("lost", batch.lost);
+  line("failed_at", batch.failed_at)("finished_at", batch.finished_at);
+  for (const JobId id : batch.callbacks) line("callback", id);
+  return line.text();
 }
 
 std::string to_text(const WorkerStats& worker) {
-  return Line("worker")("name", worker.name)("pools", worker.pools)("started_at", worker.started_at).text();
+  const WorkerCard& card = worker.card;
+  Line line("worker");
+  line("name", card.name)("pools", card.pools)("started_at", worker.started_at)("slots", card.slots);
+  for (const auto* names : {&card.queues, &card.kinds, &card.programs}) {
+    for (const std::string& name : *names) line("of", name);
+  }
+  return line("any_command", card.any_command)("running", worker.running).text();
+}
+
+std::string to_text(const ScheduleStats& stats) {
+  const auto& [name, rule, job] = stats.schedule;
+  Line line("schedule");
+  line("name", name)("when", rule.expression)("zone", rule.zone)("misfire", galley::name(rule.misfire));
+  line("overlap", galley::name(rule.overlap))("jitter", rule.jitter)("spread", rule.spread);
+  line("job", job::template_text(job))("payload", job.payload)("paused", stats.paused)("next_at", stats.next_at);
+  line("last_at", stats.last_at)("last_job", stats.last_job)("enqueued", stats.enqueued);
+  return line("skipped", stats.skipped).text();
+}
+
+std::string to_text(const Minute& minute) {
+  const Measured& measured = minute.measured;
+  Line line("minute");
+  line("of", minute.minute)("queue", measured.queue)("kind", measured.kind)("enqueued", minute.enqueued);
+  line("completed", measured.completed)("failed", measured.failed);
+  return line("wait", measured.wait.encode())("run", measured.run.encode()).text();
 }
 
 }  // namespace galley::store::contract

@@ -20,7 +20,12 @@ namespace galley::store::contract {
 [[nodiscard]] std::string to_text(const LaneStats& lane);
 [[nodiscard]] std::string to_text(const QueueStats& queue);
 [[nodiscard]] std::string to_text(const WorkerStats& worker);
+[[nodiscard]] std::string to_text(const BatchStats& batch);
+[[nodiscard]] std::string to_text(const ScheduleStats& schedule);
+[[nodiscard]] std::string to_text(const Minute& minute);
 [[nodiscard]] std::string to_text(const std::optional<JobState>& state);
+
+[[nodiscard]] inline std::string to_text(JobId id) { return std::to_string(id); }
 
 template <class T>
 [[nodiscard]] std::string to_text(const std::vector<T>& many) {

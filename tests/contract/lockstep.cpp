@@ -12,9 +12,14 @@ namespace galley::store::contract {
 namespace {
 const std::vector<std::string> kQueues{"x", "y", "z"};
 const std::vector<std::string> kKinds{"a", "b", "c"};
+const std::vector<std::string> kTags{"red", "blue", "two words"};
+const std::vector<std::string> kErrorClasses{"exit:3", "timeout", "std::runtime_error"};
+const std::vector<std::string> kTimetables{"*/15 * * * * *", "5-59/27 * * * * *", "@every 25s", "*/2 * * * *",
+                                           "@hourly"};
 const std::vector<std::string> kPrograms{"p", "/bin/q"};
-const std::vector<JobEvent> kEvents{JobEvent::Complete, JobEvent::Complete, JobEvent::Retry,   JobEvent::Pause,
-                                    JobEvent::Release,  JobEvent::Die,      JobEvent::Discard, JobEvent::Cancel};
+const std::vector<JobEvent> kEvents{JobEvent::Complete, JobEvent::Complete, JobEvent::Retry,
+                                    JobEvent::Pause,    JobEvent::Release,  JobEvent::Die,
+                                    JobEvent::Discard,  JobEvent::Cancel,   JobEvent::Expire};
 }  // namespace
 
 Lockstep::Lockstep(std::uint64_t seed, const Backend& backend)
@@ -45,6 +50,7 @@ std::string Lockstep::story() const {
 }
 
 void Lockstep::operate() {
+  if (one_in(25)) return change_schedules();
   const int dice = below(100);
   if (dice < 20) return enqueue();
   if (dice < 50) return exchange();
@@ -52,6 +58,8 @@ void Lockstep::operate() {
   if (dice < 65) return step();
   if (dice < 82) return pass_time();
   if (dice < 84) return change_workers();
+  if (dice < 86) return report();
+  if (dice < 89) return change_batches();
   if (dice < 95) return by_person();
   look();
 }
@@ -76,13 +84,70 @@ job::NewJob Lockstep::any_job() {
   } else if (one_in(6)) {
     job.at = clock_.wall() + std::chrono::seconds(below(40) - 20);
   }
+  if (one_in(6)) job.expires = std::chrono::seconds(below(20));
+  if (one_in(6)) job.deadline = std::chrono::seconds(below(40));
+  if (one_in(8)) job.redacted = true;
+  if (one_in(3)) job.tags = {any_of(kTags)};
+  if (one_in(6)) job.tags = {"more", "red"};
+  if (one_in(6)) job.headers = {{"traceparent", std::to_string(below(100))}, {"tenant", "a: b"}};
+  if (one_in(4)) {
+    job.unique = {"unique" + std::to_string(below(3)), static_cast<UniqueUntil>(below(2)),
+                  static_cast<OnConflict>(below(3))};
+  } else if (one_in(5)) {
+    job = grouped(job);
+  }
+  if (job.group.key.empty()) put_into_batches(job);
   return job;
+}
+
+/// Few batches, mostly the latest ones, so that some of them come to their ends.
+void Lockstep::put_into_batches(job::NewJob& job) {
+  const auto any_batch = [&] { return std::max<BatchId>(1, opened_batches_ + 1 - below(4)); };
+  if (one_in(2)) job.batch = any_batch();
+  if (one_in(3) && job.delay == Duration{0} && !job.at && job.unique.on_conflict != OnConflict::Replace) {
+    job.awaits = any_batch();
+    job.trigger = static_cast<job::Trigger>(below(3));
+    if (job.awaits == job.batch) job.batch = 0;
+  }
+}
+
+store::Schedule Lockstep::any_schedule(const std::string& name) {
+  store::Schedule schedule{name, {}, any_job()};
+  schedule.rule.expression = any_of(kTimetables);
+  if (one_in(2)) schedule.rule.zone = "Europe/Berlin";
+  schedule.rule.misfire = static_cast<Misfire>(below(3));
+  schedule.rule.overlap = static_cast<Overlap>(below(2));
+  if (one_in(3)) schedule.rule.jitter = std::chrono::seconds(below(10));
+  if (one_in(3)) schedule.rule.spread = std::chrono::seconds(below(20));
+  if (one_in(20)) return schedule;  // mostly one that is refused
+  schedule.job.delay = Duration{0};
+  schedule.job.at.reset();
+  schedule.job.token.clear();
+  schedule.job.group = {};
+  schedule.job.awaits = 0;
+  schedule.job.trigger = job::Trigger::Success;
+  return schedule;
+}
+
+/// A job of a group has little of its own.
+job::NewJob Lockstep::grouped(const job::NewJob& job) {
+  job::NewJob member;
+  member.queue = job.queue;
+  member.kind = job.kind;
+  member.payload = job.payload;
+  member.priority = job.priority;
+  member.redacted = job.redacted;
+  member.expires = job.expires;
+  member.deadline = job.deadline;
+  member.group = {"group" + std::to_string(below(2)), 1 + below(4), 4 + below(20), std::chrono::seconds(below(10))};
+  return member;
 }
 
 Finish Lockstep::any_finish(const job::Claim& claim) {
   Finish finish = a_finish(claim, any_of(kEvents), std::chrono::seconds(below(8)));
   if (finish.event == JobEvent::Release) return finish;
   if (one_in(3) && finish.event != JobEvent::Complete) finish.report.error = "error " + std::to_string(below(100));
+  if (!finish.report.error.empty() && !one_in(4)) finish.report.error_class = any_of(kErrorClasses);
   if (one_in(4)) finish.report.log = "a line";
   if (one_in(4)) finish.report.exit_code = below(3);
   if (one_in(8)) finish.report.signal = 9;
@@ -115,13 +180,37 @@ std::vector<JobId> Lockstep::any_ids() {
   return ids;
 }
 
+Filter Lockstep::any_filter() {
+  const auto any_time = [&] { return clock_.wall() + std::chrono::seconds(below(120) - 100); };
+  Filter filter;
+  if (one_in(3)) filter.queue = any_of(kQueues);
+  if (one_in(3)) filter.kind = any_of(kKinds);
+  if (one_in(3)) filter.state = static_cast<JobState>(below(kJobStates));
+  if (one_in(5)) filter.key = "key" + std::to_string(below(3));
+  if (one_in(5)) filter.tag = any_of(kTags);
+  if (one_in(5)) filter.error_class = any_of(kErrorClasses);
+  if (one_in(6)) filter.batch = std::max<BatchId>(0, opened_batches_ - below(4));
+  if (one_in(5)) filter.since = any_time();
+  if (one_in(5)) filter.until = any_time();
+  if (one_in(5)) filter.ended_since = any_time();
+  if (one_in(5)) filter.ended_until = any_time();
+  return filter;
+}
+
+Alteration Lockstep::any_alteration() {
+  Alteration change;
+  if (one_in(2)) change.queue = any_of(kQueues);
+  if (!change.queue || one_in(2)) change.priority = below(7) - 3;
+  return change;
+}
+
 // ---- operations -------------------------------------------------------------------------------------------------
 
 void Lockstep::join() {
   Worker worker{};
   const std::string name = "host:" + std::to_string(story_.size());
   (void)both("join " + name, [&](Store& store, std::size_t which) -> Result<void> {
-    worker[which] = store.join(name, "x=1").value();
+    worker[which] = store.join({name, "x=1", kQueues, {kKinds[0], name}, name.size() % 2 == 0, kPrograms, 1}).value();
     return {};
   });
   workers_.push_back(worker);
@@ -135,6 +224,7 @@ void Lockstep::enqueue() {
       both("enqueue " + std::to_string(jobs.size()), [&](Store& store, std::size_t) { return store.enqueue(jobs); });
   if (!answer) return;
   for (const Enqueued& one : *answer) {
+    if (one.refused) continue;
     EXPECT_EQ(enqueued_.insert(one.id).second, !one.existed) << "job " << one.id;
     EXPECT_FALSE(erased_.contains(one.id)) << "job " << one.id << " has an id that was used before";
   }
@@ -169,6 +259,7 @@ void Lockstep::exchange() {
     return store.finish_and_claim(finishes, own);
   });
   if (!answer) return;
+  note_ticks();
   for (std::size_t i = 0; i < finishes.size(); ++i) note_finish(finishes[i], answer->finished.at(i));
   for (const Claimed& claimed : answer->claimed) {
     for (const job::Claim& claim : claimed.claims) note_claim(claim);
@@ -197,6 +288,7 @@ void Lockstep::step() {
       both("step " + std::to_string(limit), [&](Store& store, std::size_t) { return store.step(limit); });
   if (!answer) return;
   pruned_ += static_cast<std::size_t>(answer->pruned);
+  note_ticks();
   forget_lost_claims();
 }
 
@@ -226,12 +318,20 @@ void Lockstep::by_person() {
   std::string listed;
   for (const JobId id : ids) listed += " " + std::to_string(id);
   const std::string queue = any_of(kQueues);
-  switch (below(6)) {
+  const Alteration change = any_alteration();
+  const auto most = one_in(2) ? std::optional<std::int64_t>(below(15)) : std::nullopt;
+  switch (below(9)) {
     case 0: (void)both("pause " + queue, [&](Store& store, std::size_t) { return store.pause(queue); }); break;
     case 1:
     case 2: (void)both("resume " + queue, [&](Store& store, std::size_t) { return store.resume(queue); }); break;
     case 3: (void)both("cancel" + listed, [&](Store& store, std::size_t) { return store.cancel(ids); }); break;
     case 4: (void)both("retry" + listed, [&](Store& store, std::size_t) { return store.retry(ids); }); break;
+    case 5: (void)both("run now" + listed, [&](Store& store, std::size_t) { return store.run_now(ids); }); break;
+    case 8:
+      (void)both("bound " + queue + " to " + std::to_string(most.value_or(-1)),
+                 [&](Store& store, std::size_t) { return store.set_max_waiting(queue, most); });
+      break;
+    case 6: (void)both("alter" + listed, [&](Store& store, std::size_t) { return store.alter(ids, change); }); break;
     default: {
       const auto answer = both("erase" + listed, [&](Store& store, std::size_t) { return store.erase(ids); });
       for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -241,6 +341,36 @@ void Lockstep::by_person() {
   }
 }
 
+void Lockstep::change_batches() {
+  const BatchId batch = std::max<BatchId>(1, opened_batches_ + 1 - below(5));
+  if (one_in(2)) {
+    (void)both("seal " + std::to_string(batch), [&](Store& store, std::size_t) { return store.seal_batch(batch); });
+    return;
+  }
+  const std::string token = one_in(3) ? "token" + std::to_string(below(3)) : "";
+  std::array<BatchId, 2> ids{};
+  (void)both("open batch " + token, [&](Store& store, std::size_t which) -> Result<void> {
+    ids[which] = store.open_batch("b", token).value();
+    return {};
+  });
+  EXPECT_EQ(ids[0], ids[1]);
+  opened_batches_ = std::max(opened_batches_, ids[1]);
+}
+
+void Lockstep::change_schedules() {
+  const std::string name = "s" + std::to_string(below(4));
+  const store::Schedule schedule = any_schedule(name);
+  switch (below(6)) {
+    case 0: (void)both("remove " + name, [&](Store& store, std::size_t) { return store.remove_schedule(name); }); break;
+    case 1: (void)both("pause " + name, [&](Store& s, std::size_t) { return s.pause_schedule(name, true); }); break;
+    case 2: (void)both("resume " + name, [&](Store& s, std::size_t) { return s.pause_schedule(name, false); }); break;
+    default:
+      (void)both("put " + name + " " + schedule.rule.expression,
+                 [&](Store& store, std::size_t) { return store.put_schedule(schedule); });
+  }
+  note_ticks();
+}
+
 void Lockstep::look() {
   const std::vector<JobId> ids = any_ids();
   (void)same("states", [&](Store& store, std::size_t) { return store.states(ids); });
@@ -248,15 +378,21 @@ void Lockstep::look() {
     (void)same("find " + std::to_string(id), [&](Store& store, std::size_t) { return store.find(id); });
     (void)same("attempts " + std::to_string(id), [&](Store& store, std::size_t) { return store.attempts(id); });
   }
-  Filter filter;
-  if (one_in(2)) filter.queue = any_of(kQueues);
-  if (one_in(2)) filter.kind = any_of(kKinds);
-  if (one_in(2)) filter.state = static_cast<JobState>(below(kJobStates));
+  const Filter filter = any_filter();
   const auto page = static_cast<std::size_t>(1 + below(7));
   (void)same("list", [&](Store& store, std::size_t) { return all_pages(store, filter, page); });
+  (void)same("select", [&](Store& store, std::size_t) { return all_ids(store, filter, page); });
 }
 
 // ---- the book ---------------------------------------------------------------------------------------------------
+
+/// Ids grow one by one, and those of enqueues are in the book already.
+void Lockstep::note_ticks() {
+  for (JobId next = enqueued_.empty() ? 1 : *enqueued_.rbegin() + 1;; ++next) {
+    if (!opened_[1].store->states(std::span(&next, 1)).value().at(0)) return;
+    enqueued_.insert(next);
+  }
+}
 
 void Lockstep::note_claim(const job::Claim& claim) {
   EXPECT_GT(claim.id.epoch, last_epoch_) << "epochs only grow";
@@ -302,6 +438,44 @@ Result<std::vector<job::JobRecord>> Lockstep::all_pages(Store& store, const Filt
   return all;
 }
 
+Result<std::vector<JobId>> Lockstep::all_ids(Store& store, const Filter& filter, std::size_t page) {
+  std::vector<JobId> all;
+  std::string cursor;
+  do {
+    auto one = store.select(filter, cursor, page);
+    if (!one) return one.error();
+    all.insert(all.end(), one->ids.begin(), one->ids.end());
+    cursor = one->next;
+  } while (!cursor.empty());
+  return all;
+}
+
+/// Nothing that is stored contradicts anything else; who serves what, and what the clock does, is chance here.
+void Lockstep::expect_sound() {
+  const std::set<std::string> by_chance{"unserved", "overdue", "clock_behind", "durability"};
+  for (const Opened& opened : opened_) {
+    for (const Finding& finding : opened.store->examine(false).value()) {
+      EXPECT_TRUE(by_chance.contains(finding.code)) << finding.code << ": " << finding.what;
+    }
+  }
+}
+
+void Lockstep::report() {
+  std::vector<Measured> measured;
+  for (int i = below(3); i >= 0; --i) {
+    Measured one;
+    one.queue = any_of(kQueues);
+    one.kind = any_of(kKinds);
+    one.completed = below(9);
+    one.failed = below(3) - (one_in(40) ? 4 : 0);
+    one.wait.add(std::chrono::milliseconds(below(5'000)), one.completed);
+    one.run.add(std::chrono::milliseconds(below(500)), one.completed);
+    measured.push_back(std::move(one));
+  }
+  (void)both("report " + std::to_string(measured.size()),
+             [&](Store& store, std::size_t) { return store.report(measured); });
+}
+
 void Lockstep::compare_contents() {
   const auto all = same("list all", [&](Store& store, std::size_t which) {
     return all_pages(store, {}, which == 0 ? limits::kMaxPage : std::size_t{17});
@@ -309,6 +483,13 @@ void Lockstep::compare_contents() {
   (void)same("lanes", [](Store& store, std::size_t) { return store.lanes(); });
   (void)same("queues", [](Store& store, std::size_t) { return store.queues(); });
   (void)same("workers", [](Store& store, std::size_t) { return store.workers(); });
+  (void)same("batches", [](Store& store, std::size_t) { return store.batches(0, limits::kMaxPage); });
+  for (BatchId id = 1; id <= opened_batches_; ++id) {
+    (void)same("batch " + std::to_string(id), [&](Store& store, std::size_t) { return store.find_batch(id); });
+  }
+  (void)same("schedules", [](Store& store, std::size_t) { return store.schedules(); });
+  (void)same("minutes", [](Store& store, std::size_t) { return store.minutes(limits::kKeepMinutes); });
+  expect_sound();
   ASSERT_TRUE(all);
 
   std::set<JobId> present;

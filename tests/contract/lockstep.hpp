@@ -29,6 +29,7 @@ class Lockstep {
   [[nodiscard]] std::string story() const;
 
  private:
+  void expect_sound();
   using Worker = std::array<WorkerId, 2>;  // its id in each store
 
   // Chance.
@@ -39,9 +40,14 @@ class Lockstep {
     return items[static_cast<std::size_t>(below(static_cast<int>(items.size())))];
   }
   [[nodiscard]] job::NewJob any_job();
+  void put_into_batches(job::NewJob& job);
+  [[nodiscard]] store::Schedule any_schedule(const std::string& name);
+  [[nodiscard]] job::NewJob grouped(const job::NewJob& job);
   [[nodiscard]] Finish any_finish(const job::Claim& claim);
   [[nodiscard]] ClaimRequest any_request();
   [[nodiscard]] std::vector<JobId> any_ids();
+  [[nodiscard]] Filter any_filter();
+  [[nodiscard]] Alteration any_alteration();
 
   // Operations.
   void enqueue();
@@ -50,8 +56,11 @@ class Lockstep {
   void step();
   void pass_time();
   void change_workers();
+  void report();
   void by_person();
   void look();
+  void change_batches();
+  void change_schedules();
 
   /// Calls `verb(store, which)` on both, expects the same answer, gives the other backend's one.
   template <class Verb>
@@ -60,11 +69,14 @@ class Lockstep {
   template <class Verb>
   auto both(const std::string& what, Verb verb);
   void join();
+  /// Enters the jobs of ticks into the book.
+  void note_ticks();
   void note_claim(const job::Claim& claim);
   void note_finish(const Finish& finish, FinishAnswer answer);
   /// Forgets the claims that the stores have recovered.
   void forget_lost_claims();
   [[nodiscard]] bool something_to_prune();
+  [[nodiscard]] static Result<std::vector<JobId>> all_ids(Store& store, const Filter& filter, std::size_t page);
   [[nodiscard]] static Result<std::vector<job::JobRecord>> all_pages(Store& store, const Filter& filter,
                                                                      std::size_t page);
 
@@ -76,6 +88,7 @@ class Lockstep {
   std::vector<std::string> story_;
 
   // The book.
+  BatchId opened_batches_ = 0;
   std::set<JobId> enqueued_;
   std::set<JobId> erased_;
   std::set<JobId> completed_;

@@ -6,7 +6,7 @@ namespace galley::store::contract {
 
 class Recovery : public Contract {
  protected:
-  WorkerId join() { return store.join("host:2", "default=9").value(); }
+  WorkerId join() { return store.join({"host:2", "default=9"}).value(); }
   std::vector<job::Claim> claim_by(WorkerId who, Duration lease = 30s, int limit = 1'000) {
     return claim(ClaimBuilder(who).kind("k").lease(lease).limit(limit));
   }
@@ -60,8 +60,8 @@ TEST_P(Recovery, AWorkerIsListedUntilItLeaves) {
   ASSERT_EQ(workers.size(), 2U);
   EXPECT_EQ(workers[0].id, worker);
   EXPECT_EQ(workers[1].id, second);
-  EXPECT_EQ(workers[1].name, "host:2");
-  EXPECT_EQ(workers[1].pools, "default=9");
+  EXPECT_EQ(workers[1].card.name, "host:2");
+  EXPECT_EQ(workers[1].card.pools, "default=9");
   EXPECT_EQ(workers[1].started_at, clock.wall());
   ASSERT_TRUE(store.leave(second));
   ASSERT_TRUE(store.leave(second)) << "repeating it is harmless";

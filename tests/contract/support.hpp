@@ -39,6 +39,16 @@ class JobBuilder {
   JobBuilder& delay(Duration value) { return job_.delay = value, *this; }
   JobBuilder& at(Time value) { return job_.at = value, *this; }
   JobBuilder& token(std::string value) { return job_.token = std::move(value), *this; }
+  JobBuilder& unique(std::string key, UniqueUntil until = UniqueUntil::Finish,
+                     OnConflict on_conflict = OnConflict::Ignore) {
+    return job_.unique = {std::move(key), until, on_conflict}, *this;
+  }
+  JobBuilder& expires(Duration value) { return job_.expires = value, *this; }
+  JobBuilder& deadline(Duration value) { return job_.deadline = value, *this; }
+  JobBuilder& group(Group value) { return job_.group = std::move(value), *this; }
+  JobBuilder& tags(std::vector<std::string> value) { return job_.tags = std::move(value), *this; }
+  JobBuilder& headers(std::vector<Header> value) { return job_.headers = std::move(value), *this; }
+  JobBuilder& redacted() { return job_.redacted = true, *this; }
   JobBuilder& policy(job::Policy value) { return job_.policy = std::move(value), *this; }
   JobBuilder& max_crashes(int value) { return job_.policy.max_crashes = value, *this; }
 
@@ -86,7 +96,7 @@ class ClaimBuilder {
 class Contract : public testing::TestWithParam<Backend> {
  protected:
   Contract()
-      : opened_(GetParam().make(clock)), store(*opened_.store), worker(store.join("host:1", "default=1").value()) {}
+      : opened_(GetParam().make(clock)), store(*opened_.store), worker(store.join({"host:1", "default=1"}).value()) {}
 
   JobId add(const job::NewJob& job);
   Ids add(std::initializer_list<job::NewJob> jobs);

@@ -44,7 +44,7 @@ TEST_P(Threads, AllVerbsAtOnceRunEachJobOnce) {
   {
     std::vector<std::jthread> threads;
     for (int i = 0; i < kThreads; ++i) {
-      const WorkerId who = store.join("host:" + std::to_string(i), "").value();
+      const WorkerId who = store.join({"host:" + std::to_string(i), ""}).value();
       threads.emplace_back([&, who] { work(who, left, mutex, noted); });
       threads.emplace_back([&] { produce(); });
     }

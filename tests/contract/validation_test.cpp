@@ -93,7 +93,7 @@ TEST_P(Validation, ABadFinishRefusesItsBatch) {
     expect_finish_refused(good, bad, what);
   };
   for (const JobEvent event :
-       {JobEvent::Due, JobEvent::Unblock, JobEvent::Claim, JobEvent::Crash, JobEvent::Expire, JobEvent::Revive}) {
+       {JobEvent::Due, JobEvent::Unblock, JobEvent::Claim, JobEvent::Crash, JobEvent::Revive}) {
     expect(name(event).data(), [&](Finish& f) { f.event = event; });
   }
   expect("a negative delay", [](Finish& f) { f.delay = -1us; });

@@ -162,7 +162,7 @@ TEST(Stats, CountByQueueAndKindAndNameTheWorkers) {
   for (const auto& object : bench.run({"stats", "--json"}).objects()) {
     if (object.at("type") == "worker") {
       workers.push_back(object);
-    } else {
+    } else if (object.at("type") == "jobs") {
       jobs[std::string(object.at("kind").as_string())] = object;
     }
   }

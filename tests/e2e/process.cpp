@@ -75,19 +75,19 @@ Process::Process(const TempDir& dir, const Start& start) : deadline_(clock_.mono
   posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, err[1], STDERR_FILENO);
-  std::vector<std::string> arguments{GALLEY_PROGRAM};
+  std::vector<std::string> arguments{start.program};
   arguments.insert(arguments.end(), start.arguments.begin(), start.arguments.end());
   std::vector<std::string> environment{std::string("PATH=") + std::getenv("PATH")};
   environment.insert(environment.end(), start.environment.begin(), start.environment.end());
-  const int fault =
-      posix_spawn(&pid_, GALLEY_PROGRAM, &actions, nullptr, pointers(arguments).data(), pointers(environment).data());
+  const int fault = posix_spawn(&pid_, start.program.c_str(), &actions, nullptr, pointers(arguments).data(),
+                                pointers(environment).data());
   posix_spawn_file_actions_destroy(&actions);
   close(in);
   close(out[1]);
   close(err[1]);
   out_ = out[0];
   err_ = err[0];
-  if (fault != 0) throw std::runtime_error("cannot start " GALLEY_PROGRAM);
+  if (fault != 0) throw std::runtime_error("cannot start " + start.program);
   pid_fd_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
 }
 

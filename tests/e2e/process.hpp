@@ -26,6 +26,7 @@ struct Start {
   std::vector<std::string> environment = {};  ///< besides PATH: NAME=VALUE
   int input_fd = -1;                          ///< borrowed
   bool reader_gone = false;                   ///< nobody reads its standard output
+  std::string program = GALLEY_PROGRAM;
 };
 
 class Process {
@@ -40,6 +41,7 @@ class Process {
   [[nodiscard]] bool wait_out(std::string_view text) { return wait_for(finished_.out, text); }
   [[nodiscard]] bool wait_err(std::string_view text) { return wait_for(finished_.err, text); }
   void signal(int number) const;
+  [[nodiscard]] int pid() const noexcept { return pid_; }
   /// Until it ended; a process that does not end before the deadline fails the test.
   [[nodiscard]] Finished finish();
 

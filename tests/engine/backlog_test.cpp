@@ -48,7 +48,7 @@ TEST_F(BacklogTest, ReadyScheduledAndRunningJobsAreLeft) {
   ASSERT_TRUE(store->step(10).has_value());
   EXPECT_TRUE(look().left) << "ready";
   store::ClaimRequest request;
-  request.worker = store->join("w", "").value();
+  request.worker = store->join({"w", ""}).value();
   request.queues = {"b"};
   request.kinds = {{"k", 1}};
   request.limit = 1;

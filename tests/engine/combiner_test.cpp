@@ -96,6 +96,21 @@ TEST(Combiner, OneBadCallerSpoilsNoOther) {
   EXPECT_TRUE(line.answers[3]->has_value());
 }
 
+TEST(Combiner, ARefusedItemIsAnAnswerOfItsCallerAndSpoilsNoOther) {
+  Line line;
+  job::NewJob unique = job_of("u");
+  unique.unique = {"u", UniqueUntil::Finish, OnConflict::Error};
+  line.run({{job_of("first")}, {unique}, {job_of("a"), unique}, {unique}});
+  EXPECT_EQ(line.store.batches, (std::vector<std::size_t>{1, 4})) << "nothing is sent twice";
+  int refused = 0;
+  for (const auto& answer : line.answers) {
+    ASSERT_TRUE(answer->has_value());
+    for (const store::Enqueued& one : **answer) refused += one.refused == Errc::Conflict ? 1 : 0;
+  }
+  EXPECT_EQ(refused, 2);
+  EXPECT_FALSE((*line.answers[2])->at(0).refused);
+}
+
 TEST(Combiner, AnExceptionOfTheStoreReachesAllAsAnError) {
   Line line;
   line.run({{job_of("first")}, {job_of("x", "broken")}, {job_of("a")}});

@@ -104,6 +104,19 @@ TEST(Ending, ATimeOutKeepsTheTextOfTheExceptionItCaused) {
   EXPECT_EQ(finish.report.error, "timed out after 30s: boom");
 }
 
+TEST(Ending, AnErrorIsFoundByItsTypeOrElseByHowItEnded) {
+  const auto class_of = [](AttemptEnd end, StopReason reason, std::string seen) {
+    end.report.error_class = std::move(seen);
+    return finish_of(rules(), std::move(end), reason, 0.5).report.error_class;
+  };
+  EXPECT_EQ(class_of(threw(false), StopReason::None, "std::out_of_range"), "std::out_of_range");
+  EXPECT_EQ(class_of(threw(true), StopReason::TimedOut, "std::out_of_range"), "timeout");
+  EXPECT_EQ(class_of(returned(Outcome::fail("x"), false), StopReason::None, ""), "failed");
+  EXPECT_EQ(class_of(returned(Outcome::discard("x"), false), StopReason::None, ""), "discarded");
+  EXPECT_EQ(class_of(returned({}, false), StopReason::None, ""), "") << "there is no error";
+  EXPECT_EQ(class_of(threw(false), StopReason::None, std::string(500, 'x')), std::string(limits::kMaxNameBytes, 'x'));
+}
+
 TEST(Ending, LongTextsAreCutAndRubbishIsMadeReadable) {
   AttemptEnd end = returned(Outcome::fail("\xff" + std::string(2 * limits::kMaxErrorBytes, 'x')), false);
   end.report.log = std::string(2 * limits::kMaxLogBytes, 'y');

@@ -80,6 +80,34 @@ TEST_F(ExecutorTest, AnExceptionIsAnImpliedFailureAndAnOutcomeIsNot) {
   EXPECT_FALSE(end.implied);
 }
 
+TEST_F(ExecutorTest, AnExceptionsTypeIsItsErrorClass) {
+  const auto attempt = attempt_of();
+  const auto thrown = [&](auto what) {
+    return run([what](Attempt&, std::string_view) -> std::optional<Outcome> { throw what; }, *attempt);
+  };
+  EXPECT_EQ(thrown(std::out_of_range("x")).report.error_class, "std::out_of_range");
+  EXPECT_EQ(thrown(42).report.error_class, "int");
+  EXPECT_EQ(thrown(galley::Error{}).report.error_class, "galley::Error");
+}
+
+TEST_F(ExecutorTest, AKindWithoutAHandlerHasAnErrorClass) {
+  EXPECT_EQ(Executor({}, {}, clock).execute(*attempt_of()).report.error_class, "no_handler");
+}
+
+TEST_F(ExecutorTest, ACommandsEndIsItsErrorClass) {
+  const auto class_of = [&](std::vector<std::string> argv) {
+    Command command;
+    command.argv = std::move(argv);
+    const auto attempt = attempt_of(job::Content::Command, command_job(command, "k").value().payload);
+    const Executor executor({}, AllowedPrograms::resolve(true, {}, "/usr/bin:/bin").value(), clock);
+    return executor.execute(*attempt).report.error_class;
+  };
+  EXPECT_EQ(class_of({"true"}), "");
+  EXPECT_EQ(class_of({"sh", "-c", "exit 3"}), "exit:3");
+  EXPECT_EQ(class_of({"sh", "-c", "kill -KILL $$"}), "signal:SIGKILL");
+  EXPECT_EQ(class_of({"/no/such/program"}), "not_started");
+}
+
 TEST_F(ExecutorTest, MeasuresTheRunTimeOnTheMonotonicClock) {
   const auto attempt = attempt_of();
   const AttemptEnd end = run(
@@ -157,6 +185,7 @@ TEST_F(ExecutorTest, ACommandThatIsNotAllowedOrRubbishFailsWithoutRunning) {
   const auto attempt = attempt_of(job::Content::Command, command_job(sleep, "k").value().payload);
   const Executor executor({}, AllowedPrograms::resolve(false, {"true"}, "/usr/bin:/bin").value(), clock);
   EXPECT_EQ(executor.execute(*attempt).outcome->kind(), Outcome::Kind::Failed);
+  EXPECT_EQ(executor.execute(*attempt).report.error_class, "not_started");
   const auto rubbish = attempt_of(job::Content::Command, "rubbish");
   EXPECT_EQ(executor.execute(*rubbish).outcome->kind(), Outcome::Kind::Failed);
 }

@@ -15,9 +15,7 @@ class ForwardingStore : public store::Store {
   Result<std::vector<store::Enqueued>> enqueue(std::span<const job::NewJob> jobs) override {
     return inner_->enqueue(jobs);
   }
-  Result<store::WorkerId> join(const std::string& name, const std::string& pools) override {
-    return inner_->join(name, pools);
-  }
+  Result<store::WorkerId> join(const store::WorkerCard& card) override { return inner_->join(card); }
   Result<void> leave(store::WorkerId worker) override { return inner_->leave(worker); }
   Result<store::FinishAndClaimAnswer> finish_and_claim(std::span<const store::Finish> finishes,
                                                        std::span<const store::ClaimRequest> requests) override {
@@ -44,6 +42,36 @@ class ForwardingStore : public store::Store {
   Result<std::vector<store::Operated>> erase(std::span<const JobId> ids) override { return inner_->erase(ids); }
   Result<void> pause(const std::string& queue) override { return inner_->pause(queue); }
   Result<void> resume(const std::string& queue) override { return inner_->resume(queue); }
+  Result<store::IdPage> select(const store::Filter& filter, const std::string& cursor, std::size_t limit) override {
+    return inner_->select(filter, cursor, limit);
+  }
+  Result<std::vector<store::Operated>> run_now(std::span<const JobId> ids) override { return inner_->run_now(ids); }
+  Result<std::vector<store::Operated>> alter(std::span<const JobId> ids, const store::Alteration& change) override {
+    return inner_->alter(ids, change);
+  }
+  Result<void> set_max_waiting(const std::string& queue, std::optional<std::int64_t> most) override {
+    return inner_->set_max_waiting(queue, most);
+  }
+  Result<void> set_max_bytes(std::optional<std::int64_t> most) override { return inner_->set_max_bytes(most); }
+  Result<BatchId> open_batch(const std::string& name, const std::string& token) override {
+    return inner_->open_batch(name, token);
+  }
+  Result<void> seal_batch(BatchId batch) override { return inner_->seal_batch(batch); }
+  Result<store::BatchStats> find_batch(BatchId batch) override { return inner_->find_batch(batch); }
+  Result<std::vector<store::BatchStats>> batches(BatchId after, std::size_t limit) override {
+    return inner_->batches(after, limit);
+  }
+  Result<void> put_schedule(const store::Schedule& schedule) override { return inner_->put_schedule(schedule); }
+  Result<void> remove_schedule(const std::string& name) override { return inner_->remove_schedule(name); }
+  Result<void> pause_schedule(const std::string& name, bool paused) override {
+    return inner_->pause_schedule(name, paused);
+  }
+  Result<std::vector<store::ScheduleStats>> schedules() override { return inner_->schedules(); }
+  Result<void> report(std::span<const store::Measured> measured) override { return inner_->report(measured); }
+  Result<std::vector<store::Minute>> minutes(int minutes) override { return inner_->minutes(minutes); }
+  Result<store::StoreInfo> info() override { return inner_->info(); }
+  Result<std::vector<store::Finding>> examine(bool repair) override { return inner_->examine(repair); }
+  Result<void> backup(const std::string& path) override { return inner_->backup(path); }
 
  private:
   std::unique_ptr<store::Store> inner_;

@@ -108,6 +108,46 @@ TEST_F(QueueTest, AFailureHalfWaySaysHowMuchWasEnqueued) {
   const auto half = queue.enqueue_json_all("k", items);
   ASSERT_TRUE(half.has_error());
   EXPECT_EQ(half.error().message, "after the first 10000 jobs: no space");
+  EXPECT_EQ(half.error().written, Written::Unknown);
+}
+
+TEST_F(QueueTest, ARefusedItemOfManyIsNamedAndTheOthersAreIn) {
+  JobOptions unique;
+  unique.unique = {"u", UniqueUntil::Finish, OnConflict::Error};
+  const std::vector<Item> items{{"1", {}}, {"2", unique}, {"3", unique}, {"4", unique}, {"5", {}}};
+  const auto partly = queue.enqueue_json_all("k", items);
+  ASSERT_TRUE(partly.has_error());
+  EXPECT_EQ(partly.error().code, Errc::Conflict);
+  EXPECT_EQ(partly.error().written, Written::Unknown);
+  EXPECT_TRUE(partly.error().message.starts_with("2 of 5 jobs were refused, the others are enqueued; item 2: job "))
+      << partly.error().message;
+  EXPECT_EQ(store->queues().value().at(0).count[static_cast<std::size_t>(JobState::Ready)], 3);
+
+  const auto none = queue.enqueue_json_all("k", {{"6", unique}, {"7", unique}});
+  ASSERT_TRUE(none.has_error());
+  EXPECT_EQ(none.error().written, Written::Nothing);
+  EXPECT_TRUE(none.error().message.starts_with("2 of 2 jobs were refused; item 0: job ")) << none.error().message;
+}
+
+TEST_F(QueueTest, AHeldUniqueKeyAnswersWithItsJobOrAnError) {
+  JobOptions options;
+  options.unique.key = "u";
+  const JobId id = queue.enqueue_json("k", "1", options).value();
+  EXPECT_EQ(queue.enqueue_json("k", "2", options).value(), id);
+  options.unique.on_conflict = OnConflict::Error;
+  const auto refused = queue.enqueue_json("k", "3", options);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, Errc::Conflict);
+  EXPECT_NE(refused.error().message.find("job " + std::to_string(id)), std::string::npos);
+}
+
+TEST_F(QueueTest, GroupedJobsAreOneJob) {
+  JobOptions options;
+  options.group.key = "g";
+  const JobId id = queue.enqueue_json("k", "1", options).value();
+  EXPECT_EQ(queue.enqueue_json_all("k", {{"2", options}, {"3", options}}).value(), (std::vector{id, id}));
+  EXPECT_EQ(store->find(id)->payload, "[1,2,3]");
+  EXPECT_EQ(queue.enqueue_bytes("k", "x", options).error().code, Errc::InvalidInput);
 }
 
 TEST_F(QueueTest, ATokenGivesTheSameJobTwice) {

@@ -252,7 +252,7 @@ TEST_F(WorkerTrouble, ProgressIsSeenWhileTheJobRuns) {
 
 TEST_F(WorkerTrouble, DrainWaitsForJobsThatOthersRun) {
   const JobId id = enqueue("k");
-  const store::WorkerId other = store->join("other", "q=1").value();
+  const store::WorkerId other = store->join({"other", "q=1"}).value();
   store::ClaimRequest request;
   request.worker = other;
   request.queues = {"q"};

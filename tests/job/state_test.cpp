@@ -17,7 +17,7 @@ constexpr std::array<std::string_view, kJobStates> kExpected{
     "r.........xer",  // scheduled
     "..R.......xe.",  // ready
     ".r........xe.",  // blocked
-    "...csrrrdDx..",  // running
+    "...csrrrdDxe.",  // running
     ".............",  // completed
     "............r",  // dead
     "............r",  // cancelled

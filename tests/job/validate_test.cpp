@@ -71,6 +71,62 @@ TEST(Validate, BoundsAKind) {
   }
 }
 
+TEST(Validate, BoundsAUniqueKeyAndItsEnumerations) {
+  const auto unique = [](Unique value) { return [value](NewJob& job) { job.unique = value; }; };
+  expect_fine(unique({"Müller", UniqueUntil::Start, OnConflict::Replace}));
+  expect_fine(unique({std::string(limits::kMaxKeyBytes, 'k'), UniqueUntil::Finish, OnConflict::Error}));
+  EXPECT_EQ(refused(unique({std::string(limits::kMaxKeyBytes + 1, 'k')})).find("unique key: "), 0U);
+  EXPECT_EQ(refused(unique({"a\nb"})).find("unique key: "), 0U);
+  EXPECT_EQ(refused(unique({"k", static_cast<UniqueUntil>(2)})),
+            "unique until: 2 is not allowed; allowed is start or finish");
+  EXPECT_EQ(refused(unique({"k", UniqueUntil::Start, static_cast<OnConflict>(3)})),
+            "unique on_conflict: 3 is not allowed; allowed is ignore, replace or error");
+}
+
+TEST(Validate, BoundsAGroup) {
+  const auto group = [](Group value) {
+    return [value](NewJob& job) {
+      job.payload = "1";
+      job.group = value;
+    };
+  };
+  expect_fine(group({"g", 1, 1, 0s}));
+  expect_fine(group(
+      {std::string(limits::kMaxKeyBytes, 'k'), limits::kMaxGroupJobs, limits::kMaxGroupBytes, limits::kMaxDelay}));
+  EXPECT_EQ(refused(group({std::string(limits::kMaxKeyBytes + 1, 'k')})).find("group key: "), 0U);
+  for (const int bad : {0, limits::kMaxGroupJobs + 1}) {
+    EXPECT_EQ(refused(group({"g", bad})).find("group max_jobs: "), 0U);
+  }
+  for (const int bad : {0, limits::kMaxGroupBytes + 1}) {
+    EXPECT_EQ(refused(group({"g", 1, bad})).find("group max_bytes: "), 0U);
+  }
+  for (const Duration bad : {Duration{-1}, Duration(limits::kMaxDelay) + 1us}) {
+    EXPECT_EQ(refused(group({"g", 1, 1, bad})).find("group max_age: "), 0U);
+  }
+}
+
+TEST(Validate, AGroupedJobIsAPayloadAndNothingElse) {
+  NewJob member = a_job();
+  member.payload = "1";
+  member.group.key = "g";
+  expect_fine([](NewJob& job) { job.priority = 3; }, member);
+  const auto why = [&](auto change) {
+    const std::string message = refused(change, member);
+    EXPECT_EQ(message.find("group: a grouped job cannot have "), 0U) << message;
+    return message.substr(message.find("have ") + 5);
+  };
+  EXPECT_EQ(why([](NewJob& job) { job.content = Content::Bytes; }), "bytes or a command as its payload, only JSON");
+  EXPECT_EQ(why([](NewJob& job) { job.payload.clear(); }), "an empty payload, only a JSON value");
+  EXPECT_EQ(why([](NewJob& job) { job.unique.key = "u"; }), "a unique key");
+  EXPECT_EQ(why([](NewJob& job) { job.token = "t"; }), "a token");
+  EXPECT_EQ(why([](NewJob& job) { job.batch = 1; }), "a batch");
+  EXPECT_EQ(why([](NewJob& job) { job.headers = {{"a", "b"}}; }), "headers");
+  EXPECT_EQ(why([](NewJob& job) { job.tags = {"t"}; }), "tags");
+  const std::string later = "a delay or an absolute time (at); its group's max_age is one";
+  EXPECT_EQ(why([](NewJob& job) { job.delay = 1s; }), later);
+  EXPECT_EQ(why([](NewJob& job) { job.at = Time(1s); }), later);
+}
+
 TEST(Validate, BoundsAKeyAndAToken) {
   const auto key = [](std::string text) { return [text](NewJob& job) { job.key = text; }; };
   const auto token = [](std::string text) { return [text](NewJob& job) { job.token = text; }; };
@@ -227,6 +283,42 @@ TEST(Apply, CarriesEveryOptionOver) {
   EXPECT_EQ(job.key, "key");
   EXPECT_EQ(job.token, "token");
   EXPECT_EQ(job.kind, "thumbnail") << "what is not an option stays";
+}
+
+TEST(Validate, TagsAreFewShortPrintableAndDifferent) {
+  const auto tagged = [](std::vector<std::string> tags) { return [tags](NewJob& job) { job.tags = tags; }; };
+  expect_fine(tagged({"a", "b c", std::string(limits::kMaxTagBytes, 't')}));
+  EXPECT_EQ(refused(tagged({"a", "b", "a"})), "tag: \"a\" is not allowed; allowed is each tag once");
+  EXPECT_EQ(refused(tagged({""})), "tag: \"\" is not allowed; allowed is 1 to 64 bytes");
+  EXPECT_NE(refused(tagged({std::string(limits::kMaxTagBytes + 1, 't')})), "");
+  EXPECT_NE(refused(tagged({"a\tb"})), "");
+  EXPECT_NE(refused(tagged({"\xff"})), "");
+  std::vector<std::string> many;
+  for (std::size_t i = 0; i <= limits::kMaxTags; ++i) many.push_back(std::to_string(i));
+  EXPECT_EQ(refused(tagged(many)), "number of tags: 17 is not allowed; allowed is 0..16");
+}
+
+TEST(Validate, HeadersHavePlainNamesAndPrintableValues) {
+  const auto with = [](std::vector<Header> headers) { return [headers](NewJob& job) { job.headers = headers; }; };
+  expect_fine(with({{"traceparent", "00-1-2"}, {"Traceparent", ""}, {"x.y_z-1", " \xC3\xA9 "}}));
+  EXPECT_EQ(refused(with({{"a", "1"}, {"a", "2"}})), "header's name: \"a\" is not allowed; allowed is each name once");
+  EXPECT_NE(refused(with({{"", "1"}})), "");
+  EXPECT_NE(refused(with({{"a b", "1"}})), "");
+  EXPECT_NE(refused(with({{std::string(limits::kMaxHeaderNameBytes + 1, 'n'), ""}})), "");
+  EXPECT_EQ(refused(with({{"a", "1\n2"}})), "header a: \"1\\n2\" is not allowed; allowed is printable UTF-8");
+  EXPECT_NE(refused(with({{"a", std::string(limits::kMaxHeaderBytes, 'v')}})), "") << "with its name it is too much";
+}
+
+TEST(Apply, CarriesTagsHeadersAndRedactionOver) {
+  JobOptions options;
+  options.tags = {"b", "a", "b"};
+  options.headers = {{"h", "1"}};
+  options.redacted = true;
+  NewJob job = a_job();
+  ASSERT_TRUE(apply(options, job).has_value());
+  EXPECT_EQ(job.tags, (std::vector<std::string>{"b", "a"})) << "twice is once";
+  EXPECT_EQ(job.headers, options.headers);
+  EXPECT_TRUE(job.redacted);
 }
 
 TEST(Apply, CarriesADueTimeOver) {

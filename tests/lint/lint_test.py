@@ -172,6 +172,14 @@ class Documents(unittest.TestCase):
         self.assertIn('the row ready claim dead is banned here, use the rows of src/job/state.cpp', wrong[1])
         self.assertIn('a table without ready claim running', missing[1])
 
+    def test_errors_are_all_in_the_catalogue(self):
+        code = 'kNames{\n    "not_found", "io"};'
+        page = '| code | meaning |\n| --- | --- |\n| `not_found` | a |\n| `io` | b |\n'
+        self.assertEqual(list(lint_documents.check_errors(page, code)), [])
+        (wrong, missing) = lint_documents.check_errors(page.replace('`io`', '`oi`'), code)
+        self.assertIn('oi', wrong[1])
+        self.assertIn('io', missing[1])
+
     def test_the_table_of_folders_is_the_lint_s(self):
         text = '| folder | what | may include |\n| --- | --- | --- |\n| `src/store/sqlite` | x | %s |\n'
         check = lint_documents.check_folders

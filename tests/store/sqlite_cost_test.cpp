@@ -57,13 +57,57 @@ class SqliteCost : public testing::Test {
     return cost;
   }
 
+  void fail_all(const std::string& kind, WorkerId worker) {
+    ClaimRequest request;
+    request.worker = worker;
+    request.queues = {"default"};
+    request.kinds = {{kind, 1'000}};
+    request.limit = 1'000;
+    std::vector<Finish> finishes;
+    for (const job::Claim& claim : store_.claim(request).value().claims) {
+      Finish& finish = finishes.emplace_back();
+      finish.claim = claim.id;
+      finish.event = job::JobEvent::Die;
+      finish.counters.attempts = 1;
+      finish.outcome = "failed";
+      finish.report.error = "exit code 3";
+      finish.report.error_class = "exit:3";
+    }
+    ASSERT_TRUE(store_.finish(finishes));
+  }
+
+  /// Jobs of "kind0" that are due by now and were not when they were enqueued, so that they wait for promotion.
+  void fill_due(const std::string& queue, int jobs) {
+    std::vector<job::NewJob> batch;
+    for (int i = 0; i < jobs; ++i) {
+      job::NewJob job;
+      job.queue = queue;
+      job.kind = "kind0";
+      job.payload = "{}";
+      job.delay = std::chrono::hours(1);
+      batch.push_back(std::move(job));
+      if (batch.size() == limits::kMaxEnqueueBatch || i + 1 == jobs) {
+        ASSERT_TRUE(store_.enqueue(batch));
+        batch.clear();
+      }
+    }
+    clock_.step_wall(std::chrono::hours(1));
+  }
+
+  std::int64_t scheduled(const std::string& queue) {
+    for (const QueueStats& one : store_.queues().value()) {
+      if (one.queue == queue) return one.count[static_cast<std::size_t>(JobState::Scheduled)];
+    }
+    return 0;
+  }
+
   test::TempDir dir_;
-  base::SystemClock clock_;
+  base::ManualClock clock_;
   Backend store_{{dir_.file("cost.db"), Durability::Normal, false, &clock_}};
 };
 
 TEST_F(SqliteCost, AClaimCostsTheSameWithFewAndWithManyJobsWaiting) {
-  const WorkerId worker = store_.join("w", "").value();
+  const WorkerId worker = store_.join({"w", ""}).value();
   fill(10, 1);
   const int few = cost_of_a_claim(worker);
   fill(100'000, 1);
@@ -73,12 +117,113 @@ TEST_F(SqliteCost, AClaimCostsTheSameWithFewAndWithManyJobsWaiting) {
 }
 
 TEST_F(SqliteCost, AClaimCostsTheSameWithOneLaneAndWithThousands) {
-  const WorkerId worker = store_.join("w", "").value();
+  const WorkerId worker = store_.join({"w", ""}).value();
   fill(10, 1);
   const int one = cost_of_a_claim(worker);
   fill(50'000, 50'000);
   const int thousands = cost_of_a_claim(worker);
   EXPECT_LE(thousands, one + one / 10) << one;
+}
+
+TEST_F(SqliteCost, APageCostsTheSameAmongFewJobsAndAmongMany) {
+  const WorkerId worker = store_.join({"w", ""}).value();
+  fill(10, 1);
+  std::vector<job::NewJob> found(20);
+  for (job::NewJob& job : found) {
+    job.kind = "found";
+    job.key = "key";
+    job.tags = {"tag"};
+  }
+  ASSERT_TRUE(store_.enqueue(found));
+  fail_all("found", worker);
+
+  std::vector<Filter> filters(4);
+  filters[0].tag = "tag";
+  filters[1].key = "key";
+  filters[2].error_class = "exit:3";
+  filters[3].tag = "tag";
+  filters[3].key = "key";
+  filters[3].state = JobState::Dead;
+  const auto costs = [&] {
+    std::vector<int> all;
+    for (const Filter& filter : filters) {
+      (void)store_.select(filter, "", 5);
+      (void)steps();
+      EXPECT_EQ(store_.select(filter, "", 5).value().ids.size(), 5U);
+      all.push_back(steps());
+    }
+    return all;
+  };
+  const auto few = costs();
+  fill(100'000, 1);
+  const auto many = costs();
+  for (std::size_t i = 0; i < few.size(); ++i) EXPECT_LE(many[i], few[i] + few[i] / 10) << i;
+}
+
+TEST_F(SqliteCost, ATimeIsFoundByHalving) {
+  fill(100'000, 1);
+  Filter filter;
+  filter.since = store_.find(50'000).value().enqueued_at;
+  (void)store_.select(filter, "", 5);
+  (void)steps();
+  EXPECT_EQ(store_.select(filter, "", 5).value().ids.size(), 5U);
+  EXPECT_LE(steps(), 1'000);
+}
+
+TEST_F(SqliteCost, APageLooksAtABoundedNumberOfRows) {
+  fill(30'000, 1);
+  Filter filter;
+  filter.since = Time{};
+  filter.kind = "none";
+  std::string cursor;
+  int pages = 0;
+  do {
+    (void)steps();
+    const IdPage page = store_.select(filter, cursor, 1).value();
+    EXPECT_TRUE(page.ids.empty());
+    EXPECT_LE(steps(), 400'000);
+    cursor = page.next;
+    ++pages;
+  } while (!cursor.empty());
+  EXPECT_GE(pages, 3);
+}
+
+TEST_F(SqliteCost, AClaimCostsTheSameWhileAnotherQueueHasAHundredThousandJobsThatAreDue) {
+  const WorkerId worker = store_.join({"w", ""}).value();
+  fill(10, 1);
+  const int alone = cost_of_a_claim(worker);
+  fill_due("other", 100'000);
+  const int beside = cost_of_a_claim(worker);
+  EXPECT_LE(beside, alone + alone / 10) << alone;
+  EXPECT_EQ(scheduled("other"), 100'000) << "none of them was touched";
+}
+
+TEST_F(SqliteCost, AClaimPromotesABoundedPartOfWhatIsDueInItsOwnQueue) {
+  const WorkerId worker = store_.join({"w", ""}).value();
+  fill_due("default", 5'000);
+  ClaimRequest request;
+  request.worker = worker;
+  request.queues = {"default"};
+  request.kinds = {{"kind0", 1}};
+  request.limit = 1;
+  EXPECT_EQ(store_.claim(request).value().claims.size(), 1U);
+  EXPECT_EQ(scheduled("default"), 5'000 - static_cast<std::int64_t>(limits::kMaxStep));
+}
+
+TEST_F(SqliteCost, SchedulesOfOtherQueuesCostAClaimNothingButALook) {
+  const WorkerId worker = store_.join({"w", ""}).value();
+  fill(10, 1);
+  const int without = cost_of_a_claim(worker);
+  for (int i = 0; i < 1'000; ++i) {
+    Schedule schedule;
+    schedule.name = "s" + std::to_string(i);
+    schedule.rule.expression = "@every 1s";
+    schedule.job.queue = "other";
+    schedule.job.kind = "kind0";
+    ASSERT_TRUE(store_.put_schedule(schedule));
+  }
+  const int with = cost_of_a_claim(worker);
+  EXPECT_LE(with, without + 100) << without;
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ TEST_F(SqliteFile, IsCreatedForItsOwnerOnly) {
   struct stat status {};
   for (const char* suffix : {"", "-wal", "-workers"}) {
     if (suffix == std::string("-workers")) {
-      ASSERT_TRUE((*store)->join("w", ""));
+      ASSERT_TRUE((*store)->join({"w", ""}));
     }
     ASSERT_EQ(stat((path + suffix).c_str(), &status), 0) << suffix;
     EXPECT_EQ(status.st_mode & 0777U, 0600U) << suffix;
@@ -207,7 +207,7 @@ TEST_F(SqliteFile, AWorkerOfAnotherConnectionThatStillHoldsItsLockIsNotRecovered
   auto other = open(path);
   ASSERT_TRUE((*mine)->enqueue(std::vector{a_job()}));
   ClaimRequest request;
-  request.worker = (*other)->join("other", "").value();
+  request.worker = (*other)->join({"other", ""}).value();
   request.queues = {"default"};
   request.kinds = {{"k", 1}};
   request.limit = 1;
@@ -229,7 +229,7 @@ TEST_F(SqliteFile, AWorkerWhoseLockSomebodyElseHoldsIsLeftToItsLease) {
   first_byte.l_start = 1;
   first_byte.l_len = 1;
   ASSERT_EQ(fcntl(fd, F_OFD_SETLK, &first_byte), 0);
-  ASSERT_EQ((*mine)->join("mine", "").value(), 1);
+  ASSERT_EQ((*mine)->join({"mine", ""}).value(), 1);
   close(fd);  // the byte is free now, and yet the worker lives
   EXPECT_TRUE((*open(path))->step(100).value().dead_workers.empty());
   EXPECT_EQ((*open(path))->workers().value().size(), 1U);
@@ -249,7 +249,7 @@ TEST_F(SqliteFile, AStoreThatIsNotInWalModeIsPutIntoIt) {
 TEST_F(SqliteFile, ALinkToAStoreIsTheSameStore) {
   const std::string path = dir_.file("real.db");
   const auto real = open(path);
-  ASSERT_TRUE((*real)->join("w", ""));
+  ASSERT_TRUE((*real)->join({"w", ""}));
   ASSERT_EQ(symlink(path.c_str(), dir_.file("link.db").c_str()), 0);
   const auto linked = open(dir_.file("link.db"));
   ASSERT_TRUE(linked) << linked.error().message;
@@ -288,9 +288,9 @@ TEST_F(SqliteFile, ADeletedLockFileProvesNobodysDeath) {
   const std::string path = dir_.file("unlinked.db");
   const auto mine = open(path);
   const auto other = open(path);
-  const WorkerId worker = (*other)->join("other", "").value();
+  const WorkerId worker = (*other)->join({"other", ""}).value();
   ASSERT_EQ(unlink((path + "-workers").c_str()), 0);
-  ASSERT_TRUE((*mine)->join("mine", ""));
+  ASSERT_TRUE((*mine)->join({"mine", ""}));
   EXPECT_TRUE((*mine)->step(100).value().dead_workers.empty()) << worker;
 }
 

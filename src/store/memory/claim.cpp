@@ -45,7 +45,9 @@ Result<void> MemoryStore::check_workers(std::span<const ClaimRequest> requests) 
 }
 
 Claimed MemoryStore::claim_one(const ClaimRequest& request, const Now& now) {
+  if (expire(limits::kMaxStep, now) > 0) made_room_ = true;
   for (const std::string& queue : request.queues) promote(&queue, limits::kMaxStep, now);
+  for (const std::string& queue : request.queues) (void)tick(&queue, limits::kMaxStep, now);
 
   Claimed answer;
   Budget budget(request);
@@ -61,8 +63,9 @@ Claimed MemoryStore::claim_one(const ClaimRequest& request, const Now& now) {
     for (Entry* const job : ready) {
       if (answer.claims.size() == static_cast<std::size_t>(request.limit)) break;
       std::int64_t& left = *budget.of(job->record);
-      if (left == 0) continue;
+      if (left == 0 || is_over(*job, now)) continue;
       --left;
+      made_room_ = made_room_ || max_waiting_.contains(queue);
       answer.claims.push_back(start(*job, request, now));
     }
   }
@@ -76,7 +79,7 @@ job::Claim MemoryStore::start(Entry& job, const ClaimRequest& request, const Now
   job.epoch = ++last_epoch_;
   job.worker = request.worker;
   job.lease_until = now.mono + request.lease;
-  record.worker = workers_.at(request.worker).stats.name;
+  record.worker = workers_.at(request.worker).stats.card.name;
   job.started_before = record.started_at;
   record.started_at = now.wall;
   return {.id = {record.id, job.epoch},
@@ -90,7 +93,11 @@ job::Claim MemoryStore::start(Entry& job, const ClaimRequest& request, const Now
           .policy = record.policy,
           .counters = record.counters,
           .checkpoint = record.checkpoint,
-          .enqueued_at = record.enqueued_at};
+          .enqueued_at = record.enqueued_at,
+          .deadline = record.deadline_at ? std::optional<Duration>(*record.deadline_at - now.wall) : std::nullopt,
+          .headers = record.headers,
+          .batch = record.batch,
+          .waited = std::max(now.wall - job.ready_since, Duration{0})};
 }
 
 std::size_t MemoryStore::promote(const std::string* queue, std::size_t limit, const Now& now) {
@@ -114,6 +121,12 @@ std::optional<Duration> MemoryStore::next_due(const std::vector<std::string>* qu
     if (record.state != JobState::Scheduled) continue;
     if (queues && std::find(queues->begin(), queues->end(), record.queue) == queues->end()) continue;
     const Duration until = std::max(*record.due_at - now.wall, Duration{0});
+    next = next ? std::min(*next, until) : until;
+  }
+  for (const auto& [name, one] : schedules_) {
+    if (!one.state.next) continue;
+    if (queues && std::find(queues->begin(), queues->end(), one.schedule.job.queue) == queues->end()) continue;
+    const Duration until = std::max(*one.state.next - now.wall, Duration{0});
     next = next ? std::min(*next, until) : until;
   }
   return next;

@@ -28,6 +28,7 @@ Result<FinishAndClaimAnswer> MemoryStore::finish_and_claim(std::span<const Finis
   if (auto fine = check(finishes); !fine) return fine.error();
   if (auto fine = check(requests); !fine) return fine.error();
   FinishAndClaimAnswer answer;
+  bool made_room = false;
   {
     const std::scoped_lock lock(mutex_);
     if (auto fine = check_workers(requests); !fine) return fine.error();
@@ -35,8 +36,9 @@ Result<FinishAndClaimAnswer> MemoryStore::finish_and_claim(std::span<const Finis
     for (const Finish& finish : finishes) answer.finished.push_back(finish_one(finish, time));
     for (const ClaimRequest& request : requests) answer.claimed.push_back(claim_one(request, time));
     answer.signals = signals_;
+    made_room = std::exchange(made_room_, false);
   }
-  if (!finishes.empty()) chime_.ring();
+  if (!finishes.empty() || made_room) chime_.ring();
   return answer;
 }
 
@@ -53,12 +55,16 @@ FinishAnswer MemoryStore::finish_one(const Finish& finish, const Now& now) {
     record.started_at = job->started_before;
   } else {
     record.counters = finish.counters;
-    if (!finish.report.error.empty()) record.error = finish.report.error;
+    if (!finish.report.error.empty()) {
+      record.error = finish.report.error;
+      record.error_class = finish.report.error_class;
+    }
     job->ended_silently = is_silent(finish);
     if (!job->ended_silently) keep_attempt(*job, finish.outcome, finish.report, now);
   }
   if (finish.event == JobEvent::Complete) {
     record.error.clear();
+    record.error_class.clear();
     record.result = finish.result;
   }
   if (finish.checkpoint) record.checkpoint = *finish.checkpoint;

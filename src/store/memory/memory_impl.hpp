@@ -4,12 +4,16 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
+#include "store/limit_rules.hpp"
+#include "store/schedule_rules.hpp"
 #include "store/store.hpp"
 
 namespace galley::store::memory {
@@ -24,7 +28,10 @@ struct Now {
 struct Entry {
   job::JobRecord record;
   std::string token;
+  Unique unique;                       ///< what it holds, or may hold again after a retry; record.unique: holds now
+  bool gathers = false;                ///< its group is open
   std::int64_t rank = 0;               ///< of a ready job; a running one keeps it for a release
+  Time ready_since{};                  ///< of a ready job: when it was due, or became ready
   std::int64_t epoch = 0;              ///< of the last claim
   std::int64_t finished_epoch = 0;     ///< of the last claim that a finish ended; 0: none
   WorkerId worker = 0;                 ///< of a running job
@@ -33,6 +40,20 @@ struct Entry {
   std::deque<job::AttemptRecord> attempts;
   bool ended_silently = false;  ///< the last attempt completed and left nothing to keep
 };
+
+struct Batch {
+  BatchStats stats;
+  std::string token;
+};
+
+struct Recurring {
+  Schedule schedule;
+  job::Timetable timetable;
+  ScheduleState state;
+};
+
+/// Minutes since 1970, queue, kind.
+using MinuteKey = std::tuple<std::int64_t, std::string, std::string>;
 
 struct Member {
   WorkerStats stats;
@@ -53,7 +74,7 @@ class MemoryStore final : public Store {
   explicit MemoryStore(const base::Clock& clock) : clock_(clock) {}
 
   Result<std::vector<Enqueued>> enqueue(std::span<const job::NewJob> jobs) override;
-  Result<WorkerId> join(const std::string& name, const std::string& pools) override;
+  Result<WorkerId> join(const WorkerCard& card) override;
   Result<void> leave(WorkerId worker) override;
   Result<FinishAndClaimAnswer> finish_and_claim(std::span<const Finish> finishes,
                                                 std::span<const ClaimRequest> requests) override;
@@ -65,6 +86,7 @@ class MemoryStore final : public Store {
   Result<std::vector<job::AttemptRecord>> attempts(JobId id) override;
   Result<std::vector<std::optional<JobState>>> states(std::span<const JobId> ids) override;
   Result<Page> list(const Filter& filter, const std::string& cursor, std::size_t limit) override;
+  Result<IdPage> select(const Filter& filter, const std::string& cursor, std::size_t limit) override;
   Result<std::vector<LaneStats>> lanes() override;
   Result<std::vector<QueueStats>> queues() override;
   Result<std::vector<WorkerStats>> workers() override;
@@ -72,8 +94,25 @@ class MemoryStore final : public Store {
   Result<std::vector<Operated>> retry(std::span<const JobId> ids) override;
   Result<std::vector<Operated>> cancel(std::span<const JobId> ids) override;
   Result<std::vector<Operated>> erase(std::span<const JobId> ids) override;
+  Result<std::vector<Operated>> run_now(std::span<const JobId> ids) override;
+  Result<std::vector<Operated>> alter(std::span<const JobId> ids, const Alteration& change) override;
   Result<void> pause(const std::string& queue) override;
   Result<void> resume(const std::string& queue) override;
+  Result<void> set_max_waiting(const std::string& queue, std::optional<std::int64_t> most) override;
+  Result<void> set_max_bytes(std::optional<std::int64_t> most) override;
+  Result<BatchId> open_batch(const std::string& name, const std::string& token) override;
+  Result<void> seal_batch(BatchId batch) override;
+  Result<BatchStats> find_batch(BatchId batch) override;
+  Result<std::vector<BatchStats>> batches(BatchId after, std::size_t limit) override;
+  Result<void> put_schedule(const Schedule& schedule) override;
+  Result<void> remove_schedule(const std::string& name) override;
+  Result<void> pause_schedule(const std::string& name, bool paused) override;
+  Result<std::vector<ScheduleStats>> schedules() override;
+  Result<void> report(std::span<const Measured> measured) override;
+  Result<std::vector<Minute>> minutes(int minutes) override;
+  Result<StoreInfo> info() override;
+  Result<std::vector<Finding>> examine(bool repair) override;
+  Result<void> backup(const std::string& path) override;
 
  private:
   // All of these are called with mutex_ held.
@@ -87,18 +126,69 @@ class MemoryStore final : public Store {
   void move(Entry& entry, job::JobEvent event, const Now& now, Duration delay = Duration{0});
   void forget(JobId id);
 
-  [[nodiscard]] Enqueued enqueue_one(const job::NewJob& job, const Now& now);
+  [[nodiscard]] Enqueued enqueue_one(const job::NewJob& job, const Now& now, Source source);
+  /// All that a job is told to be, but its id, its times, its token, its batch and where it stands.
+  void give(Entry& entry, const job::NewJob& job);
+  /// When it is over, should it still wait then.
+  static void set_ends(Entry& entry, const job::NewJob& job, const Now& now);
+  /// Puts it where it waits first, or again from the start.
+  void begin(Entry& entry, const job::NewJob& job, const Now& now);
+
+  /// The job of this kind that holds the unique key.
+  [[nodiscard]] Entry* holder(const std::string& kind, const std::string& key);
+  /// The answer where `job` is not to be added, because its key is held.
+  [[nodiscard]] std::optional<Enqueued> meet_unique(const job::NewJob& job, const Now& now);
+  void replace(Entry& held, job::NewJob job, const Now& now);
+  /// Gives the key up, or takes it again, as the state says.
+  void move_unique(Entry& entry);
+  [[nodiscard]] bool may_regain(const Entry& entry);
+  /// The job that gathers such jobs now.
+  [[nodiscard]] Entry* open_group(const job::NewJob& job);
+  /// The answer where `job` joins a group.
+  [[nodiscard]] std::optional<Enqueued> meet_group(const job::NewJob& job, const Now& now);
+  /// The group that has no room for `job` runs as it is.
+  void close_group(const job::NewJob& job, const Now& now);
+
+  [[nodiscard]] const BatchStats* batch(BatchId id) const;
+  [[nodiscard]] std::vector<JobId> callbacks_of(BatchId id) const;
+  /// Counts, and does for the callbacks what the change brings.
+  void change_batch(BatchId id, const Now& now, const std::function<void(BatchStats&)>& change);
+  /// It becomes ready, or is cancelled where there is a `why`.
+  void release_callback(Entry& callback, const std::optional<std::string>& why, const Now& now);
+  /// The answer where `job` cannot be put into its batch, or cannot wait for it.
+  [[nodiscard]] std::optional<Enqueued> meet_batch(const job::NewJob& job) const;
+  void entered_batch(Entry& job, const Now& now);
+  void moved_in_batch(const Entry& job, bool was_ended, const Now& now);
+  void erased_in_batch(BatchId id, JobState state, const Now& now);
+  /// True: there are more.
+  bool drop_empty_batches(std::size_t limit, const Now& now);
 
   [[nodiscard]] FinishAnswer finish_one(const Finish& finish, const Now& now);
   void keep_attempt(Entry& entry, std::string outcome, const job::AttemptReport& report, const Now& now);
 
   [[nodiscard]] Result<void> check_workers(std::span<const ClaimRequest> requests) const;
+  /// The answer where a bound refuses `job`.
+  [[nodiscard]] std::optional<Enqueued> meet_limits(const job::NewJob& job, Source source) const;
+  [[nodiscard]] std::int64_t waiting(const std::string& queue) const;
+  [[nodiscard]] static bool is_over(const Entry& entry, const Now& now);
+  void expire_one(Entry& entry, const Now& now);
+  /// Ends those that are over longest, at most `limit`; how many.
+  std::size_t expire(std::size_t limit, const Now& now);
+  /// Until the first waiting job is over; not positive: one is.
+  [[nodiscard]] std::optional<Duration> next_expiry(const Now& now) const;
   [[nodiscard]] Claimed claim_one(const ClaimRequest& request, const Now& now);
   [[nodiscard]] job::Claim start(Entry& entry, const ClaimRequest& request, const Now& now);
   /// Makes the earliest due jobs ready, of `queue` or of all; returns how many, at most `limit`.
   std::size_t promote(const std::string* queue, std::size_t limit, const Now& now);
   /// Until the earliest scheduled job of `queues`, or of all, is due.
   [[nodiscard]] std::optional<Duration> next_due(const std::vector<std::string>* queues, const Now& now) const;
+  struct Ticked {
+    std::size_t jobs = 0;
+    bool more = false;  ///< a bound was reached
+  };
+  /// Decides on the ticks that have passed, of schedules of `queue` or of all, the earliest first.
+  Ticked tick(const std::string* queue, std::size_t limit, const Now& now);
+  std::size_t tick_one(Recurring& one, TickBudget& budget, const Now& now);
 
   void recover(std::size_t limit, const Now& now, StepAnswer& answer);
   [[nodiscard]] bool crash(Entry& entry, const Now& now);
@@ -109,19 +199,33 @@ class MemoryStore final : public Store {
   [[nodiscard]] Operated retry_one(JobId id, const Now& now);
   [[nodiscard]] Operated cancel_one(JobId id, const Now& now);
   [[nodiscard]] Operated erase_one(JobId id);
+  [[nodiscard]] Operated run_now_one(JobId id, const Now& now);
+  [[nodiscard]] Operated alter_one(JobId id, const Alteration& change, const Now& now);
   void signal();
+  /// The present minute of a kind.
+  [[nodiscard]] Minute& minute(const std::string& queue, const std::string& kind, const Now& now);
+  void drop_old_minutes(const Now& now);
+  [[nodiscard]] std::int64_t bytes() const;
 
   const base::Clock& clock_;
   std::mutex mutex_;
   std::map<JobId, Entry> jobs_;
   std::map<std::string, JobId> tokens_;
   std::map<WorkerId, Member> workers_;
+  std::map<BatchId, Batch> batches_;
+  BatchId last_batch_ = 0;
   std::set<std::string> paused_;
+  std::map<std::string, std::int64_t> max_waiting_;
+  std::optional<std::int64_t> max_bytes_;
+  bool made_room_ = false;  ///< by the claims of the present call: those who wait for room want to hear of it
   JobId last_id_ = 0;
   WorkerId last_worker_ = 0;
   std::int64_t last_tick_ = 0;
+  Time last_enqueued_{};
   std::int64_t last_epoch_ = 0;
   std::uint64_t signals_ = 0;
+  std::map<std::string, Recurring> schedules_;
+  std::map<MinuteKey, Minute> minutes_;
   Chime chime_;
 };
 

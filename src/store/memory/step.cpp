@@ -10,10 +10,11 @@ namespace galley::store::memory {
 
 using job::JobEvent;
 
-Result<WorkerId> MemoryStore::join(const std::string& name, const std::string& pools) {
+Result<WorkerId> MemoryStore::join(const WorkerCard& card) {
+  if (auto fine = check(card); !fine) return fine.error();
   const std::scoped_lock lock(mutex_);
   const WorkerId id = ++last_worker_;
-  workers_[id].stats = {.id = id, .name = name, .pools = pools, .started_at = clock_.wall()};
+  workers_[id].stats = {.id = id, .card = card, .started_at = clock_.wall()};
   return id;
 }
 
@@ -41,16 +42,25 @@ Result<StepAnswer> MemoryStore::step(std::size_t limit) {
   {
     const std::scoped_lock lock(mutex_);
     const Now time = now();
+    const std::size_t expired = expire(limit, time);  // first: what is over must not become due
     const std::size_t promoted = promote(nullptr, limit, time);
+    const Ticked ticked = tick(nullptr, limit, time);
     recover(limit, time, answer);
     const std::size_t pruned = prune(limit, time);
+    drop_old_minutes(time);
+    const bool more_batches = drop_empty_batches(limit, time);
+    answer.expired = static_cast<int>(expired);
     answer.promoted = static_cast<int>(promoted);
+    answer.ticked = static_cast<int>(ticked.jobs);
     answer.pruned = static_cast<int>(pruned);
     const auto recovered = static_cast<std::size_t>(answer.recovered + answer.quarantined);
-    answer.more = promoted == limit || recovered == limit || pruned == limit;
+    answer.more =
+        ticked.more || more_batches || expired == limit || promoted == limit || recovered == limit || pruned == limit;
     answer.next = answer.more ? Duration{0} : next_step(time);
   }
-  if (answer.promoted + answer.recovered > 0) chime_.ring();
+  if (answer.promoted + answer.ticked + answer.recovered + answer.quarantined + answer.expired + answer.pruned > 0) {
+    chime_.ring();
+  }
   return answer;
 }
 
@@ -88,6 +98,7 @@ bool MemoryStore::crash(Entry& job, const Now& now) {
     move(job, JobEvent::Crash, now);
     return false;
   }
+  record.error_class = "crashed";
   record.error = "quarantined: " + std::to_string(record.counters.crashes) + " workers died while they ran it";
   move(job, JobEvent::Die, now);
   return true;
@@ -125,6 +136,7 @@ std::size_t MemoryStore::prune(std::size_t limit, const Now& now) {
 Duration MemoryStore::next_step(const Now& now) const {
   Duration next = limits::kSafetyLook;
   if (const auto due = next_due(nullptr, now)) next = std::min(next, *due);
+  if (const auto expiry = next_expiry(now)) next = std::min(next, *expiry);
   for (const auto& [id, job] : jobs_) {
     if (job.record.state != JobState::Running) continue;
     next = std::min(next, job.lease_until - now.mono + Duration{1});  // a lease holds up to its last microsecond

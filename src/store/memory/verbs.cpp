@@ -1,6 +1,9 @@
 // Opening, enqueueing, the operator's verbs, and the one place where states change.
 
+#include <algorithm>
+
 #include "base/assert.hpp"
+#include "job/group.hpp"
 #include "job/order.hpp"
 #include "job/validate.hpp"
 #include "store/check.hpp"
@@ -15,6 +18,15 @@ std::unique_ptr<Store> open_memory(const base::Clock& clock) { return std::make_
 
 namespace galley::store::memory {
 
+namespace {
+
+Time due_time(const job::NewJob& job, const Now& now) {
+  const bool gathers = !job.group.key.empty() && !job::is_full(job.group, 1, job::group_of_one(job.payload.size()));
+  return gathers ? now.wall + job.group.max_age : job.at.value_or(now.wall + job.delay);
+}
+
+}  // namespace
+
 Entry* MemoryStore::entry(JobId id) {
   const auto at = jobs_.find(id);
   return at == jobs_.end() ? nullptr : &at->second;
@@ -28,14 +40,16 @@ Entry* MemoryStore::held(const job::ClaimId& claim) {
 void MemoryStore::take_place(Entry& job, const Now& now) {
   last_tick_ = std::max(last_tick_ + 1, now.wall.time_since_epoch().count());
   job.rank = job::rank(last_tick_, job.record.priority);
+  job.ready_since = Time(Duration(last_tick_));
 }
 
 void MemoryStore::move(Entry& job, job::JobEvent event, const Now& now, Duration delay) {
   const auto to = job::next(job.record.state, event);
   GALLEY_ASSERT(to);
   auto& record = job.record;
+  const bool was_ended = is_ended(record.state);
   record.state = *to;
-  record.due_at.reset();
+  const std::optional<Time> due = std::exchange(record.due_at, std::nullopt);
   record.finished_at.reset();
   if (*to != JobState::Running) {
     record.worker.clear();
@@ -43,16 +57,27 @@ void MemoryStore::move(Entry& job, job::JobEvent event, const Now& now, Duration
   }
   if (*to == JobState::Scheduled) record.due_at = now.wall + delay;
   if (*to == JobState::Ready && event != job::JobEvent::Release) take_place(job, now);
+  if (event == job::JobEvent::Revive) {  // a person wants it to run
+    record.expires_at.reset();
+    record.deadline_at.reset();
+  }
+  if (event == job::JobEvent::Due && due) job.ready_since = std::min(job.ready_since, *due);
   if (is_ended(*to)) {
     record.finished_at = now.wall;
     record.checkpoint.clear();
   }
+  job.gathers = false;
+  move_unique(job);
+  moved_in_batch(job, was_ended, now);
 }
 
 void MemoryStore::forget(JobId id) {
   const auto at = jobs_.find(id);
   if (!at->second.token.empty()) tokens_.erase(at->second.token);
+  const BatchId batch = at->second.record.batch;
+  const JobState state = at->second.record.state;
   jobs_.erase(at);
+  erased_in_batch(batch, state, now());
 }
 
 void MemoryStore::signal() { ++signals_; }
@@ -65,21 +90,44 @@ Result<std::vector<Enqueued>> MemoryStore::enqueue(std::span<const job::NewJob> 
   {
     const std::scoped_lock lock(mutex_);
     const Now time = now();
-    for (const job::NewJob& job : jobs) answers.push_back(enqueue_one(job, time));
+    for (const job::NewJob& job : jobs) answers.push_back(enqueue_one(job, time, Source::Caller));
   }
-  chime_.ring();
+  // A refusal is no news: those who wait for room would wake each other for ever.
+  if (!std::all_of(answers.begin(), answers.end(), [](const Enqueued& one) { return one.refused.has_value(); })) {
+    chime_.ring();
+  }
   return answers;
 }
 
-Enqueued MemoryStore::enqueue_one(const job::NewJob& job, const Now& now) {
+Enqueued MemoryStore::enqueue_one(const job::NewJob& job, const Now& now, Source source) {
   if (!job.token.empty()) {
     const auto same = tokens_.find(job.token);
-    if (same != tokens_.end()) return {same->second, true};
+    if (same != tokens_.end()) return {same->second, true, false, std::nullopt, {}};
   }
+  if (auto met = meet_unique(job, now)) return *std::move(met);
+  if (auto met = meet_group(job, now)) return *std::move(met);
+  if (auto met = meet_batch(job)) return *std::move(met);
+  if (auto met = meet_limits(job, source)) return *std::move(met);
+  close_group(job, now);
   Entry added;
   added.token = job.token;
   auto& record = added.record;
   record.id = ++last_id_;
+  record.enqueued_at = last_enqueued_ = std::max(last_enqueued_, now.wall);
+  give(added, job);
+  record.batch = job.batch;
+  record.awaits = job.awaits;
+  if (job.awaits != 0) record.trigger = job.trigger;
+  begin(added, job, now);
+  if (!job.token.empty()) tokens_[job.token] = record.id;
+  const JobId id = record.id;
+  ++minute(record.queue, record.kind, now).enqueued;
+  entered_batch(jobs_.emplace(id, std::move(added)).first->second, now);
+  return {id, false, false, std::nullopt, {}};
+}
+
+void MemoryStore::give(Entry& entry, const job::NewJob& job) {
+  auto& record = entry.record;
   record.queue = job.queue;
   record.kind = job.kind;
   record.key = job.key;
@@ -88,19 +136,40 @@ Enqueued MemoryStore::enqueue_one(const job::NewJob& job, const Now& now) {
   record.payload = job.payload;
   record.priority = job.priority;
   record.policy = job.policy;
-  record.enqueued_at = now.wall;
-  const Time due = job.at.value_or(now.wall + job.delay);
-  if (due > now.wall) {
+  entry.unique = {job.unique.key, job.unique.until, OnConflict::Ignore};
+  if (job.unique.key.empty()) entry.unique = {};
+  record.unique = entry.unique;
+  record.tags = job.tags;
+  record.headers = job.headers;
+  record.redacted = job.redacted;
+  if (!job.group.key.empty()) {
+    record.group = job.group;
+    record.payload = "[" + job.payload + "]";
+    record.members = 1;
+  }
+}
+
+void MemoryStore::set_ends(Entry& entry, const job::NewJob& job, const Now& now) {
+  const auto after = [](Time from, Duration by) { return by > Duration{0} ? std::optional(from + by) : std::nullopt; };
+  entry.record.expires_at = after(std::max(now.wall, due_time(job, now)), job.expires);
+  entry.record.deadline_at = after(now.wall, job.deadline);
+}
+
+void MemoryStore::begin(Entry& entry, const job::NewJob& job, const Now& now) {
+  auto& record = entry.record;
+  const Time due = due_time(job, now);
+  set_ends(entry, job, now);
+  record.due_at.reset();
+  if (job.awaits != 0) {
+    record.state = JobState::Blocked;
+  } else if (due > now.wall) {
     record.state = JobState::Scheduled;
     record.due_at = due;
+    entry.gathers = record.members > 0;
   } else {
     record.state = JobState::Ready;
-    take_place(added, now);
+    take_place(entry, now);
   }
-  if (!job.token.empty()) tokens_[job.token] = record.id;
-  const JobId id = record.id;
-  jobs_.emplace(id, std::move(added));
-  return {id, false};
 }
 
 // ---- operate ----------------------------------------------------------------------------------------------------
@@ -109,6 +178,7 @@ Operated MemoryStore::retry_one(JobId id, const Now& now) {
   Entry* const job = entry(id);
   if (!job) return Operated::NotFound;
   if (!job::next(job->record.state, job::JobEvent::Revive)) return Operated::WrongState;
+  if (!may_regain(*job)) return Operated::Conflict;
   job->record.counters = {.attempts = job->record.counters.attempts};
   move(*job, job::JobEvent::Revive, now);
   return Operated::Done;
@@ -160,8 +230,11 @@ Result<std::vector<Operated>> MemoryStore::cancel(std::span<const JobId> ids) {
 Result<std::vector<Operated>> MemoryStore::erase(std::span<const JobId> ids) {
   if (auto fine = check(ids); !fine) return fine.error();
   std::vector<Operated> answers;
-  const std::scoped_lock lock(mutex_);
-  for (const JobId id : ids) answers.push_back(erase_one(id));
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const JobId id : ids) answers.push_back(erase_one(id));
+  }
+  chime_.ring();  // a callback may wait for a batch without them
   return answers;
 }
 

@@ -1,5 +1,7 @@
 #include "store/sqlite/backend.hpp"
 
+#include <algorithm>
+
 #include "base/assert.hpp"
 #include "store/sqlite/schema.hpp"
 
@@ -33,7 +35,7 @@ Backend::Backend(const SqliteOptions& options)
       durability_(options.durability),
       clock_(*options.clock),
       boot_id_(base::boot_id()),
-      db_(prepared_file(options), false),
+      db_(prepared_file(options), false, options.busy_timeout),
       directory_(db_),
       locks_(db_.file() + "-workers"),
       bells_(db_.file() + "-wal", [this]() -> std::int64_t {
@@ -44,7 +46,7 @@ Backend::Backend(const SqliteOptions& options)
           return --failed_looks_;  // as if others had written: the next verb meets the trouble and tells it
         }
       }) {
-  prepare_schema(db_, path_);
+  prepare_schema(db_, path_, options.adopt);
   db_.execute("PRAGMA temp_store = MEMORY");
   db_.execute("PRAGMA wal_autocheckpoint = 4000");      // 16 MiB of log: a checkpoint syncs twice, so it should be rare
   db_.execute("PRAGMA cache_size = -8192");             // 8 MiB: a worker without work stays small
@@ -52,9 +54,21 @@ Backend::Backend(const SqliteOptions& options)
   synchronous(Sync::Yes);
 }
 
+Backend::Backend(const Backend& owner, sqlite3* connection)
+    : path_(owner.path_),
+      durability_(owner.durability_),
+      clock_(owner.clock_),
+      boot_id_(owner.boot_id_),
+      joined_(true),
+      db_(connection),
+      directory_(db_),
+      locks_(db_.file() + "-workers"),
+      bells_(db_.file() + "-wal", [] { return std::int64_t{0}; }) {}
+
 Backend::~Backend() = default;
 
 void Backend::synchronous(Sync sync) {
+  if (joined_) return;  // the application's commit, and its choice
   if (durability_ == Durability::Normal) sync = Sync::No;
   if (synchronous_ == sync) return;
   db_.execute(sync == Sync::Yes ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
@@ -70,21 +84,31 @@ std::optional<JobRow> read_row(Database& db, JobId id) {
   JobRow job;
   const auto state = job_state_from(row.text(1));
   if (!state) throw SqlError(SQLITE_CORRUPT, "job " + std::to_string(id) + " has an unknown state");
-  job.place = {id, row.integer(0), *state, row.integer(2)};
+  job.place = {id, row.integer(0), *state, row.integer(2), std::nullopt};
   job.priority = row.small(3);
   job.counters = {row.small(4), row.small(5), row.small(6), row.small(7), row.small(8)};
   job.max_crashes = row.null(9) ? job::Policy{}.max_crashes : row.small(9);
   job.started_us = row.maybe(10);
   job.epoch = row.integer(11);
   job.extras = row.small(12);
+  job.expires_us = row.maybe(13);
+  job.deadline_us = row.maybe(14);
+  job.batch = row.integer(15);
+  job.place.expires_us = over_at(job.started_us.has_value(), job.expires_us, job.deadline_us);
   return job;
+}
+
+std::optional<std::int64_t> over_at(bool started, std::optional<std::int64_t> expires_us,
+                                    std::optional<std::int64_t> deadline_us) noexcept {
+  if (started || !expires_us) return deadline_us;
+  return deadline_us ? std::min(*expires_us, *deadline_us) : expires_us;
 }
 
 void write_row(Database& db, JobId id, const JobMove& move) {
   const job::Counters& c = move.counters;
   Query(db, Sql::PutJob)
       .bind(name(move.state), move.position, c.attempts, c.errors, c.pauses, c.snoozes, c.crashes, move.started_us,
-            move.epoch, move.set_error, move.error, move.extras, id)
+            move.epoch, move.set_error, move.error, move.error_class, move.extras, id)
       .run();
 }
 

@@ -1,28 +1,63 @@
 #pragma once
-// The backend's class; its verbs stand in enqueue.cpp, claim.cpp, finish.cpp, renew.cpp, step.cpp, look.cpp,
-// operate.cpp.
+// The backend's class. The verbs stand in enqueue.cpp, claim.cpp, finish.cpp, renew.cpp, step.cpp, look.cpp, list.cpp
+// and operate.cpp; moves.cpp is what the start and the end of a job bring
+// with them, and unique.cpp, group.cpp, limit.cpp, batch.cpp, schedule.cpp, measure.cpp and keep.cpp each hold one such
+// thing with its verbs.
 
 #include <atomic>
 #include <map>
 #include <mutex>
 #include <set>
+#include <span>
 
 #include "base/fair_mutex.hpp"
+#include "store/limit_rules.hpp"
+#include "store/schedule_rules.hpp"
 #include "store/sqlite/bell.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 #include "store/sqlite/transaction.hpp"
+#include "store/sqlite/turns.hpp"
 #include "store/sqlite/worker_locks.hpp"
 
 namespace galley::store::sqlite {
+
+/// The row of galley_jobs that decides on a move.
+struct JobRow {
+  Place place;
+  int priority = 0;
+  job::Counters counters;
+  int max_crashes = 0;
+  std::optional<std::int64_t> started_us;
+  std::int64_t epoch = 0;
+  int extras = 0;
+  std::optional<std::int64_t> expires_us;
+  std::optional<std::int64_t> deadline_us;
+  BatchId batch = 0;
+};
+[[nodiscard]] std::optional<JobRow> read_row(Database& db, JobId id);
+
+/// When a waiting job is over: its `expires` counts until its first start, its deadline always.
+[[nodiscard]] std::optional<std::int64_t> over_at(bool started, std::optional<std::int64_t> expires_us,
+                                                  std::optional<std::int64_t> deadline_us) noexcept;
+
+/// A job as it is shown and handed out, with what only this store knows of it.
+struct StoredJob {
+  job::JobRecord record;
+  Place place;
+  int extras = 0;
+  std::optional<std::int64_t> due_us;  ///< of a ready job that was scheduled: when it was due
+};
 
 class Backend final : public Store {
  public:
   /// Throws Refused and SqlError.
   explicit Backend(const SqliteOptions& options);
+  /// The same store on a connection of the application, whose transaction every verb then is a part of (joined.hpp).
+  Backend(const Backend& owner, sqlite3* connection);
   ~Backend() override;
 
   Result<std::vector<Enqueued>> enqueue(std::span<const job::NewJob> jobs) override;
-  Result<WorkerId> join(const std::string& name, const std::string& pools) override;
+  Result<WorkerId> join(const WorkerCard& card) override;
   Result<void> leave(WorkerId worker) override;
   Result<FinishAndClaimAnswer> finish_and_claim(std::span<const Finish> finishes,
                                                 std::span<const ClaimRequest> requests) override;
@@ -33,23 +68,43 @@ class Backend final : public Store {
   Result<std::vector<job::AttemptRecord>> attempts(JobId id) override;
   Result<std::vector<std::optional<JobState>>> states(std::span<const JobId> ids) override;
   Result<Page> list(const Filter& filter, const std::string& cursor, std::size_t limit) override;
+  Result<IdPage> select(const Filter& filter, const std::string& cursor, std::size_t limit) override;
   Result<std::vector<LaneStats>> lanes() override;
   Result<std::vector<QueueStats>> queues() override;
   Result<std::vector<WorkerStats>> workers() override;
   Result<std::vector<Operated>> retry(std::span<const JobId> ids) override;
   Result<std::vector<Operated>> cancel(std::span<const JobId> ids) override;
   Result<std::vector<Operated>> erase(std::span<const JobId> ids) override;
+  Result<std::vector<Operated>> run_now(std::span<const JobId> ids) override;
+  Result<std::vector<Operated>> alter(std::span<const JobId> ids, const Alteration& change) override;
   Result<void> pause(const std::string& queue) override;
   Result<void> resume(const std::string& queue) override;
+  Result<void> set_max_waiting(const std::string& queue, std::optional<std::int64_t> most) override;
+  Result<void> set_max_bytes(std::optional<std::int64_t> most) override;
+  Result<BatchId> open_batch(const std::string& name, const std::string& token) override;
+  Result<void> seal_batch(BatchId batch) override;
+  Result<BatchStats> find_batch(BatchId batch) override;
+  Result<std::vector<BatchStats>> batches(BatchId after, std::size_t limit) override;
+  Result<void> put_schedule(const Schedule& schedule) override;
+  Result<void> remove_schedule(const std::string& name) override;
+  Result<void> pause_schedule(const std::string& name, bool paused) override;
+  Result<std::vector<ScheduleStats>> schedules() override;
+  Result<void> report(std::span<const Measured> measured) override;
+  Result<std::vector<Minute>> minutes(int minutes) override;
+  Result<StoreInfo> info() override;
+  Result<std::vector<Finding>> examine(bool repair) override;
+  Result<void> backup(const std::string& path) override;
 
   /// For the test that holds the query plan of every statement.
   [[nodiscard]] Database& database() noexcept { return db_; }
+  [[nodiscard]] const Database& database() const noexcept { return db_; }
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
  private:
   /// Whether the answer must wait for the disk: an enqueue and an operator's act under Durability::Full. A lost claim
   /// or finish is a repeat, which at-least-once allows.
   enum class Sync : std::uint8_t { Yes, No };
-  enum class Rings : std::uint8_t { Yes, No };
+  enum class Rings : std::uint8_t { Yes, No };  ///< No: unless the transaction says so
 
   /// Runs `body(transaction)` as one transaction under the store's mutex and translates what goes wrong.
   template <class Body>
@@ -62,16 +117,26 @@ class Backend final : public Store {
   void synchronous(Sync sync);
 
   // enqueue.cpp
-  Enqueued enqueue_one(Transaction& tx, const job::NewJob& job);
+  Enqueued enqueue_one(Transaction& tx, const job::NewJob& job, Source source);
+  /// A waiting job becomes what `job` is, and begins anew but for its counters.
+  void replace_job(Transaction& tx, JobId id, job::NewJob job);
+  [[nodiscard]] Place first_place(Transaction& tx, const job::NewJob& job);
+  [[nodiscard]] static std::int64_t due_us(const Transaction& tx, const job::NewJob& job);
+  static void set_ends(const Transaction& tx, JobRow& row, const job::NewJob& job);
+  // mark.cpp: tags and headers
+  void keep_marks(JobId id, const job::NewJob& job);
+  void drop_tags(JobId id);               ///< the rows; before the extras go, which know them
+  void read_extras(job::JobRecord& job);  ///< all that galley_extras has of it
   // claim.cpp
   int promote(Transaction& tx, QueueKey queue, std::size_t limit);
   void promote_one(Transaction& tx, QueueKey queue, std::int64_t due, JobId id);
   Claimed claim_one(Transaction& tx, const ClaimRequest& request);
-  job::Claim take(Transaction& tx, const ClaimRequest& request, std::int64_t rank, JobId id);
+  /// Nothing where its time is over.
+  std::optional<job::Claim> take(Transaction& tx, const ClaimRequest& request, JobId id);
   [[nodiscard]] bool anything_to_claim(Transaction& tx, const ClaimRequest& request);
   [[nodiscard]] std::vector<LaneKey> wanted_lanes(const ClaimRequest& request, QueueKey queue) const;
   [[nodiscard]] std::optional<Duration> next_due(Transaction& tx, const std::vector<std::string>& queues);
-  [[nodiscard]] bool is_paused(QueueKey queue);
+  [[nodiscard]] bool is_paused(QueueKey queue) const { return directory_.is_paused(queue); }
   void check_worker(WorkerId worker);
   // finish.cpp
   FinishAnswer finish_one(Transaction& tx, const Finish& finish);
@@ -84,19 +149,120 @@ class Backend final : public Store {
     std::int64_t due_us;
     JobId id;
   };
+  using DueSchedule = std::pair<std::int64_t, std::string>;  ///< when, name
   struct StepPlan {
     std::vector<Due> due;                                ///< by (due, id)
+    std::vector<DueSchedule> ticks;                      ///< by (when, name)
     std::vector<std::pair<std::int64_t, JobId>> lapsed;  ///< (epoch, job): oldest claim first
     std::set<WorkerId> dead;
     std::set<WorkerId> bereft;  ///< the dead ones whose claims are among `lapsed`
+    bool over = false;          ///< a waiting job is to expire
     Duration next{0};
   };
   [[nodiscard]] StepPlan plan_step(Transaction& tx, std::size_t limit);
   void recover_one(Transaction& tx, JobId id, std::int64_t epoch, StepAnswer& answer);
   int prune(Transaction& tx, std::size_t limit);
-  void erase_job(Transaction& tx, const Place& place, int extras);
+  // measure.cpp
+  [[nodiscard]] bool has_old_minutes(const Transaction& tx);
+  /// True: there are more.
+  bool drop_old_minutes(const Transaction& tx);
+  [[nodiscard]] std::map<WorkerId, std::int64_t> claims_held();
+  // keep.cpp
+  [[nodiscard]] std::vector<WorkerCard> living_cards();
+  /// What waits for workers that are not there.
+  [[nodiscard]] std::vector<Finding> unserved(Transaction& tx);
+  /// Until there is nothing more to do; false: it failed.
+  bool take_steps();
+  void erase_job(Transaction& tx, const JobRow& row);
+  // moves.cpp: what comes with a change of state, beside the job's own row and place
+  void started(Transaction& tx, JobId id, int extras);
+  void ended(Transaction& tx, const JobRow& row, JobState state);
+  /// False: it cannot come back, because another job holds its unique key.
+  [[nodiscard]] bool revived(Transaction& tx, const JobRow& row);
+  void erased(Transaction& tx, const JobRow& row);
+  // unique.cpp
+  /// The answer where `job` is not to be added, because its key is held.
+  [[nodiscard]] std::optional<Enqueued> meet_unique(Transaction& tx, const job::NewJob& job);
+  [[nodiscard]] JobId unique_holder(std::string_view kind, std::string_view key);  ///< 0: nobody
+  void hold_unique(JobId id, const job::NewJob& job);
+  void release_unique(JobId id, UniqueUntil until);
+  [[nodiscard]] bool regain_unique(JobId id);
+  void read_unique(job::JobRecord& job);
+  // group.cpp
+  struct OpenGroup {
+    JobId job = 0;
+    int jobs = 0;
+    std::int64_t bytes = 0;
+    Group bounds;
+    std::int64_t due_us = 0;
+    bool redacted = false;
+    bool stale = false;  ///< its job no longer waits for its age
+  };
+  [[nodiscard]] std::optional<OpenGroup> find_group(LaneKey lane, const std::string& key);
+  [[nodiscard]] LaneKey lane_of(const job::NewJob& job);
+  /// The answer where `job` joins a group that is open.
+  [[nodiscard]] std::optional<Enqueued> meet_group(Transaction& tx, const job::NewJob& job);
+  void close_former(Transaction& tx, const job::NewJob& job);  ///< the group that has no room for `job` runs as it is
+  void open_group(const Place& place, const job::NewJob& job);
+  void close_group(JobId id);
+  [[nodiscard]] std::string gathered(JobId id);  ///< the payload of a group's job
+  void read_group(job::JobRecord& job);
+  void drop_group(JobId id);
+  // limit.cpp
+  /// The answer where a bound refuses `job`.
+  [[nodiscard]] std::optional<Enqueued> meet_limits(Transaction& tx, const job::NewJob& job, Source source);
+  /// Of the pages that hold something.
+  [[nodiscard]] std::int64_t bytes_in_use();
+  /// Ends a waiting job whose time is over.
+  void expire_one(Transaction& tx, const JobRow& row);
+  /// Those that are over longest; how many.
+  int expire(Transaction& tx, std::size_t limit);
+  /// Until the first waiting job is over; not positive: one is. Nothing: none will be.
+  [[nodiscard]] std::optional<Duration> next_expiry(const Transaction& tx);
+  // batch.cpp
+  /// The answer where `job` cannot be put into its batch, or cannot wait for it.
+  [[nodiscard]] std::optional<Enqueued> meet_batch(Transaction& tx, const job::NewJob& job);
+  void entered_batch(Transaction& tx, const Place& place, const job::NewJob& job);
+  void ended_in_batch(Transaction& tx, BatchId batch, JobState state);
+  void revived_in_batch(Transaction& tx, BatchId batch);
+  void erased_in_batch(Transaction& tx, BatchId batch, JobState state);
+  void drop_callback(Transaction& tx, JobId id);
+  void read_callback(job::JobRecord& job);
+  [[nodiscard]] std::optional<BatchStats> read_batch(BatchId id);
+  [[nodiscard]] std::vector<JobId> callbacks_of(BatchId id);
+  template <class Change>
+  void change_batch(Transaction& tx, BatchId id, int present, Change change);
+  void release_callbacks(Transaction& tx, BatchId id, job::Trigger trigger, const std::optional<std::string>& why);
+  void release_callback(Transaction& tx, const JobRow& row, const std::optional<std::string>& why);
+  [[nodiscard]] bool has_empty_batches(const Transaction& tx);
+  /// True: there are more.
+  bool drop_empty_batches(const Transaction& tx, std::size_t limit);
+  // schedule.cpp
+  struct KeptSchedule {
+    std::string name;
+    job::ScheduleRule rule;
+    Result<job::NewJob> job;  ///< an error: it was written by a newer Galley
+    ScheduleState state;
+  };
+  struct Ticked {
+    int jobs = 0;
+    bool more = false;  ///< a bound was reached
+  };
+  [[nodiscard]] static KeptSchedule kept_schedule(const Query& row);
+  [[nodiscard]] std::optional<KeptSchedule> find_schedule(const std::string& name);
+  [[nodiscard]] const job::Timetable* timetable(const std::string& schedule, const job::ScheduleRule& rule);
+  [[nodiscard]] std::vector<DueSchedule> due_schedules(const Transaction& tx, QueueKey queue, std::size_t limit);
+  /// Reads the files of zones where that holds nobody up: outside a writing transaction.
+  void read_timetables(std::span<const DueSchedule> due);
+  [[nodiscard]] std::optional<std::int64_t> next_schedule(const Transaction& tx, QueueKey queue);
+  /// `due` by (when, name), at most `limit`.
+  Ticked tick(Transaction& tx, std::span<const DueSchedule> due, std::size_t limit);
+  [[nodiscard]] int tick_one(Transaction& tx, KeptSchedule& kept, TickBudget& budget);
+  // list.cpp
+  template <class Take>
+  [[nodiscard]] std::string walk(const Filter& filter, const std::string& cursor, std::size_t limit, Take take);
   // look.cpp
-  [[nodiscard]] std::optional<job::JobRecord> read_job(JobId id);
+  [[nodiscard]] std::optional<StoredJob> read_job(JobId id);
   [[nodiscard]] job::JobRecord with_claim(job::JobRecord job);  ///< as it is now: running, if it is claimed
   [[nodiscard]] std::string extra(JobId id, std::string_view what);
   // operate.cpp
@@ -108,28 +274,19 @@ class Backend final : public Store {
   const Durability durability_;
   const base::Clock& clock_;
   const std::string boot_id_;
+  const bool joined_ = false;
 
   base::FairMutex mutex_;  // guards everything below but bells_
+  Turns turns_{mutex_};
   Database db_;
   Directory directory_;
+  std::map<std::string, job::Timetable> timetables_;  // of schedules that have ticked here
   std::optional<Sync> synchronous_;
   std::int64_t failed_looks_ = 0;
   WorkerLocks locks_;
 
   BellTower bells_;
 };
-
-/// The row of galley_jobs that decides on a move.
-struct JobRow {
-  Place place;
-  int priority = 0;
-  job::Counters counters;
-  int max_crashes = 0;
-  std::optional<std::int64_t> started_us;
-  std::int64_t epoch = 0;
-  int extras = 0;
-};
-[[nodiscard]] std::optional<JobRow> read_row(Database& db, JobId id);
 
 /// The new values of a job that moves on after an attempt.
 struct JobMove {
@@ -140,6 +297,7 @@ struct JobMove {
   std::int64_t epoch = 0;
   bool set_error = false;
   std::optional<std::string> error;
+  std::optional<std::string> error_class;
   int extras = 0;
 };
 void write_row(Database& db, JobId id, const JobMove& move);
@@ -158,11 +316,11 @@ auto Backend::guarded(Body body) -> decltype(body()) {
 template <class Body>
 auto Backend::write(Sync sync, Rings rings, Body body) -> Result<std::invoke_result_t<Body, Transaction&>> {
   using Value = std::invoke_result_t<Body, Transaction&>;
-  auto result = [&]() -> Result<Value> {
-    const std::lock_guard lock(mutex_);
+  bool ring = rings == Rings::Yes;
+  auto result = turns_.take(Turns::Kind::Write, [&] {
     return guarded([&]() -> Result<Value> {
       synchronous(sync);
-      Transaction tx(db_, directory_, clock_, Transaction::Kind::Write);
+      Transaction tx(db_, directory_, clock_, joined_ ? Transaction::Kind::Joined : Transaction::Kind::Write);
       Value value = body(tx);
       try {
         tx.commit();
@@ -170,22 +328,24 @@ auto Backend::write(Sync sync, Rings rings, Body body) -> Result<std::invoke_res
         const bool io = (error.code() & 0xff) == SQLITE_IOERR;
         return to_error(error, path_, tx.committing() && io ? Written::Unknown : Written::Nothing);
       }
+      ring = ring || tx.rings();
       return value;
     });
-  }();
-  if (result && rings == Rings::Yes) bells_.ring();
+  });
+  if (result && ring) bells_.ring();
   return result;
 }
 
 template <class Body>
 auto Backend::read(Body body) -> Result<std::invoke_result_t<Body, Transaction&>> {
   using Value = std::invoke_result_t<Body, Transaction&>;
-  const std::lock_guard lock(mutex_);
-  return guarded([&]() -> Result<Value> {
-    Transaction tx(db_, directory_, clock_, Transaction::Kind::Read);
-    Value value = body(tx);
-    tx.commit();
-    return value;
+  return turns_.take(Turns::Kind::Read, [&] {
+    return guarded([&]() -> Result<Value> {
+      Transaction tx(db_, directory_, clock_, Transaction::Kind::Read);
+      Value value = body(tx);
+      tx.commit();
+      return value;
+    });
   });
 }
 

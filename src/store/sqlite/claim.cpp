@@ -15,6 +15,10 @@ struct Candidate {
   std::int64_t rank;
   JobId id;
   int group;  // which bound it counts against
+
+  friend bool operator<(const Candidate& a, const Candidate& b) {
+    return std::tie(a.rank, a.id) < std::tie(b.rank, b.id);
+  }
 };
 
 }  // namespace
@@ -26,7 +30,8 @@ Result<FinishAndClaimAnswer> Backend::finish_and_claim(std::span<const Finish> f
   if (finishes.empty()) {  // an idle worker's look must not take the writer's lock
     auto idle = read([&](Transaction& tx) {
       FinishAndClaimAnswer answer;
-      bool nothing = true;
+      const auto expiry = next_expiry(tx);
+      bool nothing = !expiry || *expiry > Duration{0};
       for (const ClaimRequest& request : requests) {
         check_worker(request.worker);
         nothing = nothing && !anything_to_claim(tx, request);
@@ -58,12 +63,6 @@ void Backend::check_worker(WorkerId worker) {
   }
 }
 
-bool Backend::is_paused(QueueKey queue) {
-  Query row(db_, Sql::QueuePaused);
-  row.bind(queue);
-  return row.row() && row.integer(0) != 0;
-}
-
 std::optional<Duration> Backend::next_due(Transaction& tx, const std::vector<std::string>& queues) {
   std::optional<Duration> soonest;
   for (const std::string& name : queues) {
@@ -71,9 +70,12 @@ std::optional<Duration> Backend::next_due(Transaction& tx, const std::vector<std
     if (queue == 0) continue;
     Query row(db_, Sql::NextDue);
     row.bind(queue);
-    if (!row.row()) continue;
-    const Duration wait = std::max(Duration{0}, Duration(row.integer(0) - tx.wall_us()));
-    soonest = soonest ? std::min(*soonest, wait) : wait;
+    const auto job = row.row() ? row.maybe(0) : std::nullopt;
+    for (const auto& due : {job, next_schedule(tx, queue)}) {
+      if (!due) continue;
+      const Duration wait = std::max(Duration{0}, Duration(*due - tx.wall_us()));
+      soonest = soonest ? std::min(*soonest, wait) : wait;
+    }
   }
   return soonest;
 }
@@ -85,6 +87,10 @@ bool Backend::anything_to_claim(Transaction& tx, const ClaimRequest& request) {
     Query due(db_, Sql::DueHead);
     due.bind(queue, tx.wall_us(), 1);
     if (due.row()) return true;
+    if (const auto ticks = due_schedules(tx, queue, limits::kMaxStep); !ticks.empty()) {
+      read_timetables(ticks);
+      return true;
+    }
     if (request.limit == 0 || is_paused(queue)) continue;
     for (const LaneKey lane : wanted_lanes(request, queue)) {
       Query head(db_, Sql::ReadyHead);
@@ -131,7 +137,7 @@ void Backend::promote_one(Transaction& tx, QueueKey queue, std::int64_t due, Job
   tx.leave(place);
   place.state = JobState::Ready;
   place.position = job::rank(tx.next_tick(), row->priority);
-  Query(db_, Sql::SetPlace).bind(name(place.state), place.position, id).run();
+  Query(db_, Sql::Promote).bind(place.position, due, id).run();
   tx.enter(place);
 }
 
@@ -141,8 +147,13 @@ Claimed Backend::claim_one(Transaction& tx, const ClaimRequest& request) {
   for (const Want& want : request.kinds) left.push_back(want.max);
   left.push_back(request.commands.max);
   auto free = static_cast<std::size_t>(request.limit);
+  (void)expire(tx, limits::kMaxStep);
   for (const std::string& name : request.queues) {
     if (const QueueKey queue = directory_.find_queue(name); queue != 0) promote(tx, queue, limits::kMaxStep);
+  }
+  for (const std::string& name : request.queues) {
+    const auto due = due_schedules(tx, directory_.find_queue(name), limits::kMaxStep);
+    tick(tx, due, limits::kMaxStep);
   }
   for (const std::string& name : request.queues) {
     const QueueKey queue = directory_.find_queue(name);
@@ -156,8 +167,7 @@ Claimed Backend::claim_one(Transaction& tx, const ClaimRequest& request) {
       head.bind(lanes[i], std::min(free, static_cast<std::size_t>(left[group])));
       while (head.row()) candidates.push_back({head.integer(0), head.integer(1), static_cast<int>(group)});
     }
-    std::sort(candidates.begin(), candidates.end(),
-              [](const Candidate& a, const Candidate& b) { return std::tie(a.rank, a.id) < std::tie(b.rank, b.id); });
+    std::sort(candidates.begin(), candidates.end());
     const auto twice = std::unique(candidates.begin(), candidates.end(),
                                    [](const Candidate& a, const Candidate& b) { return a.id == b.id; });
     candidates.erase(twice, candidates.end());  // a kind or program that the request names twice
@@ -165,7 +175,9 @@ Claimed Backend::claim_one(Transaction& tx, const ClaimRequest& request) {
       if (free == 0) break;
       int& most = left[static_cast<std::size_t>(next.group)];
       if (most <= 0) continue;
-      answer.claims.push_back(take(tx, request, next.rank, next.id));
+      auto claim = take(tx, request, next.id);
+      if (!claim) continue;
+      answer.claims.push_back(*std::move(claim));
       --most;
       --free;
     }
@@ -174,28 +186,37 @@ Claimed Backend::claim_one(Transaction& tx, const ClaimRequest& request) {
   return answer;
 }
 
-job::Claim Backend::take(Transaction& tx, const ClaimRequest& request, std::int64_t rank, JobId id) {
-  auto record = read_job(id);
-  if (!record) throw SqlError(SQLITE_CORRUPT, "ready job " + std::to_string(id) + " is missing");
-  const LaneKey lane = directory_.find_lane(directory_.find_queue(record->queue), record->kind, record->program);
-  tx.leave({id, lane, JobState::Ready, rank});
+std::optional<job::Claim> Backend::take(Transaction& tx, const ClaimRequest& request, JobId id) {
+  auto stored = read_job(id);
+  if (!stored) throw SqlError(SQLITE_CORRUPT, "ready job " + std::to_string(id) + " is missing");
+  const Place& place = stored->place;
+  if (place.expires_us && *place.expires_us <= tx.wall_us()) return std::nullopt;  // one of too many for one call
+  tx.leave(place);
+  job::JobRecord& record = stored->record;
   job::Claim claim;
   claim.id = {id, tx.next_epoch()};
   Query(db_, Sql::InsertRunning)
-      .bind(id, claim.id.epoch, request.worker, lane, tx.mono_us() + request.lease.count(), tx.wall_us())
+      .bind(id, claim.id.epoch, request.worker, place.lane, tx.mono_us() + request.lease.count(), tx.wall_us())
       .run();
-  tx.count(lane, JobState::Running, 1);
-  claim.queue = std::move(record->queue);
-  claim.kind = std::move(record->kind);
-  claim.key = std::move(record->key);
-  claim.content = record->content;
-  claim.program = std::move(record->program);
-  claim.payload = std::move(record->payload);
-  claim.priority = record->priority;
-  claim.policy = std::move(record->policy);
-  claim.counters = record->counters;
-  claim.checkpoint = std::move(record->checkpoint);
-  claim.enqueued_at = record->enqueued_at;
+  tx.count(place.lane, JobState::Running, 1);
+  started(tx, id, stored->extras);
+  claim.queue = std::move(record.queue);
+  claim.kind = std::move(record.kind);
+  claim.key = std::move(record.key);
+  claim.content = record.content;
+  claim.program = std::move(record.program);
+  claim.payload = std::move(record.payload);
+  claim.priority = record.priority;
+  claim.policy = std::move(record.policy);
+  claim.counters = record.counters;
+  claim.checkpoint = std::move(record.checkpoint);
+  claim.enqueued_at = record.enqueued_at;
+  if (record.deadline_at) claim.deadline = record.deadline_at->time_since_epoch() - Duration(tx.wall_us());
+  claim.headers = std::move(record.headers);
+  claim.batch = record.batch;
+  const std::int64_t ready_us = job::tick(place.position, record.priority);
+  const std::int64_t since_us = std::min(ready_us, stored->due_us.value_or(ready_us));
+  claim.waited = Duration(std::max<std::int64_t>(0, tx.wall_us() - since_us));
   return claim;
 }
 

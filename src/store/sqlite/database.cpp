@@ -2,32 +2,30 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <random>
 #include <thread>
 
 #include "base/assert.hpp"
+#include "base/duration.hpp"
 
 namespace galley::store::sqlite {
 
 namespace {
 
-// SQLite's own busy handler sleeps up to 100 ms and is unfair. Ours looks again every 50..500 us (a transaction of ours
-// takes about as long), and gives up after about 30 s: then another program holds the file.
-constexpr int kBusyMeanUs = 275;
-constexpr int kBusyLooks = 30'000'000 / kBusyMeanUs;
-
-int wait_for_lock(void* /*unused*/, int looks) {
-  if (looks > kBusyLooks) return 0;
+// SQLite's own busy handler sleeps up to 100 ms and is unfair. Ours looks again every 50..500 us: a transaction of ours
+// takes about as long.
+Duration pause_between_looks() {
   thread_local std::minstd_rand jitter(static_cast<unsigned>(getpid()) * 31U + static_cast<unsigned>(gettid()));
-  const auto wait = std::chrono::microseconds(50 + static_cast<int>(jitter() % 450));
-  std::this_thread::sleep_for(wait);  // lint: allow(sleep) because SQLite has no lock that one could wait on
-  return 1;
+  return Duration(50 + static_cast<int>(jitter() % 450));
 }
+
+bool is_busy(int code) noexcept { return (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED; }
 
 }  // namespace
 
-Database::Database(const std::string& path, bool read_only) {
+Database::Database(const std::string& path, bool read_only, Duration busy_timeout) : busy_timeout_(busy_timeout) {
   const int flags = (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX;
   const int code = sqlite3_open_v2(path.c_str(), &db_, flags, nullptr);
   if (code != SQLITE_OK) {
@@ -37,12 +35,24 @@ Database::Database(const std::string& path, bool read_only) {
     throw error;
   }
   sqlite3_extended_result_codes(db_, 1);
-  sqlite3_busy_handler(db_, wait_for_lock, nullptr);
+  sqlite3_busy_handler(db_, on_busy, this);
+}
+
+int Database::on_busy(void* self, int looks) { return static_cast<Database*>(self)->wait_for_lock(looks == 0) ? 1 : 0; }
+
+/// False: the limit is reached, so another program holds the file.
+bool Database::wait_for_lock(bool first) {
+  const base::Mono now = clock_.mono();
+  if (first) busy_since_ = now;
+  if (now - busy_since_ >= busy_timeout_) return false;
+  const Duration pause = std::min(pause_between_looks(), busy_since_ + busy_timeout_ - now);
+  std::this_thread::sleep_for(pause);  // lint: allow(sleep) because SQLite has no lock that one could wait on
+  return true;
 }
 
 Database::~Database() {
   for (sqlite3_stmt* statement : statements_) sqlite3_finalize(statement);
-  sqlite3_close(db_);
+  if (!borrowed_) sqlite3_close(db_);
 }
 
 void Database::execute(const char* sql) {
@@ -54,7 +64,7 @@ void Database::execute_patiently(const char* sql) {
   for (int looks = 0;; ++looks) {
     const int code = sqlite3_exec(db_, sql, nullptr, nullptr, nullptr);
     if (code == SQLITE_OK) return;
-    if ((code & 0xff) != SQLITE_BUSY || wait_for_lock(nullptr, looks) == 0) fail(code);
+    if (!is_busy(code) || !wait_for_lock(looks == 0)) fail(code);
   }
 }
 
@@ -81,8 +91,18 @@ sqlite3_stmt* Database::prepared(Sql sql) {
 std::string Database::file() const { return sqlite3_db_filename(db_, "main"); }
 
 void Database::fail(int code) const {
+  if (is_busy(code)) {
+    const std::string wait = base::format_duration(busy_timeout_);
+    throw SqlError(code, busy_timeout_ > Duration{0}
+                             ? "another program has held the store locked for " + wait + "; try again"
+                             : "another program holds the store locked; try again");
+  }
   const int extended = sqlite3_extended_errcode(db_);
   throw SqlError((extended & 0xff) == (code & 0xff) ? extended : code, sqlite3_errmsg(db_));
+}
+
+Query::Query(Database& db, const std::string& sql) : db_(db), own_(true) {
+  check(sqlite3_prepare_v2(db.raw(), sql.c_str(), static_cast<int>(sql.size()) + 1, &stmt_, nullptr));
 }
 
 Query& Query::bind_blob(std::string_view bytes) {
@@ -118,8 +138,7 @@ Error to_error(const SqlError& error, std::string_view path, Written written) {
   const std::string where = std::string(path) + ": ";
   switch (error.code() & 0xff) {
     case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return {Errc::Unavailable, where + "another program has held the store locked for 30 s; try again", written};
+    case SQLITE_LOCKED: return {Errc::Unavailable, where + error.what(), written};
     case SQLITE_FULL: return {Errc::DiskFull, where + "no space left on the device; free some and try again", written};
     case SQLITE_READONLY:
     case SQLITE_PERM: return {Errc::ReadOnly, where + "the store cannot be written: " + error.what(), written};

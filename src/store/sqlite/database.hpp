@@ -13,6 +13,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.hpp"
+#include "base/limits.hpp"
 #include "galley/error.hpp"
 #include "store/sqlite/sql.hpp"
 
@@ -36,8 +38,10 @@ struct Refused {
 
 class Database {
  public:
-  /// Opens `path`, which must exist. Throws SqlError.
-  Database(const std::string& path, bool read_only);
+  /// Opens `path`, which must exist. Waits up to `busy_timeout` for a lock of another connection. Throws SqlError.
+  Database(const std::string& path, bool read_only, Duration busy_timeout = limits::kBusyTimeout);
+  /// Borrows a connection of the application: nothing about it is changed, and it is not closed.
+  explicit Database(sqlite3* borrowed) : db_(borrowed), borrowed_(true) {}
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -58,7 +62,14 @@ class Database {
   [[nodiscard]] sqlite3* raw() const noexcept { return db_; }
 
  private:
+  static int on_busy(void* self, int looks);
+  [[nodiscard]] bool wait_for_lock(bool first);
+
   sqlite3* db_ = nullptr;
+  const bool borrowed_ = false;
+  const Duration busy_timeout_{0};
+  base::SystemClock clock_;  // a lock is waited for in real time, whatever clock the store has
+  base::Mono busy_since_{};
   std::array<sqlite3_stmt*, kSqlCount> statements_{};
 };
 
@@ -67,7 +78,13 @@ class Database {
 class Query {
  public:
   Query(Database& db, Sql sql) : db_(db), stmt_(db.prepared(sql)) {}
+  /// A statement that is not worth keeping: the doctor's, which come from tables of checks.
+  Query(Database& db, const std::string& sql);
   ~Query() {
+    if (own_) {
+      sqlite3_finalize(stmt_);
+      return;
+    }
     sqlite3_reset(stmt_);
     sqlite3_clear_bindings(stmt_);
   }
@@ -89,6 +106,8 @@ class Query {
 
   [[nodiscard]] std::int64_t integer(int column) const { return sqlite3_column_int64(stmt_, column); }
   [[nodiscard]] int small(int column) const { return sqlite3_column_int(stmt_, column); }
+  [[nodiscard]] int parameters() const { return sqlite3_bind_parameter_count(stmt_); }
+  [[nodiscard]] bool is_text(int column) const { return sqlite3_column_type(stmt_, column) == SQLITE_TEXT; }
   [[nodiscard]] bool null(int column) const { return sqlite3_column_type(stmt_, column) == SQLITE_NULL; }
   [[nodiscard]] std::string text(int column) const;
   [[nodiscard]] std::optional<std::int64_t> maybe(int column) const {
@@ -117,8 +136,9 @@ class Query {
   }
 
   Database& db_;
-  sqlite3_stmt* stmt_;
+  sqlite3_stmt* stmt_ = nullptr;
   int bound_ = 0;
+  bool own_ = false;
 };
 
 /// SQLite's codes as ours; `what` says what was tried.

@@ -4,13 +4,37 @@
 
 namespace galley::store::sqlite {
 
-void Directory::refresh() {
+void Directory::refresh(std::int64_t names, std::int64_t config) {
+  if (names != names_) load_names();
+  names_ = names;
+  if (config != config_) load_settings();
+  config_ = config;
+}
+
+void Directory::load_names() {
   Query queues(db_, Sql::NewQueues);
   queues.bind(last_queue_);
   while (queues.row()) add_queue(queues.integer(0), queues.text(1));
   Query lanes(db_, Sql::NewLanes);
   lanes.bind(last_lane_);
   while (lanes.row()) add_lane({lanes.integer(0), lanes.integer(1), lanes.text(2), lanes.text(3)});
+}
+
+void Directory::load_settings() {
+  paused_.clear();
+  max_waiting_.clear();
+  Query rows(db_, Sql::QueueSettings);
+  while (rows.row()) {
+    if (rows.integer(1) != 0) paused_.insert(rows.integer(0));
+    if (const auto most = rows.maybe(2)) max_waiting_[rows.integer(0)] = *most;
+  }
+  Query bytes(db_, Sql::MaxBytes);
+  max_bytes_ = bytes.row() ? bytes.maybe(0) : std::nullopt;
+}
+
+std::optional<std::int64_t> Directory::max_waiting(QueueKey queue) const {
+  const auto at = max_waiting_.find(queue);
+  return at != max_waiting_.end() ? std::optional(at->second) : std::nullopt;
 }
 
 void Directory::rolled_back() {
@@ -25,12 +49,27 @@ void Directory::rolled_back() {
     queue_names_.erase(id);
     last_queue_ = std::min(last_queue_, id - 1);
   }
-  committed();
+  new_lanes_.clear();
+  new_queues_.clear();
 }
 
 void Directory::committed() {
+  if (has_grown()) ++names_;  // as the transaction has
   new_lanes_.clear();
   new_queues_.clear();
+}
+
+void Directory::forget() {
+  queues_.clear();
+  queue_names_.clear();
+  lane_ids_.clear();
+  lanes_.clear();
+  last_queue_ = 0;
+  last_lane_ = 0;
+  new_queues_.clear();
+  new_lanes_.clear();
+  names_ = kNone;
+  config_ = kNone;
 }
 
 QueueKey Directory::find_queue(const std::string& name) const {
@@ -63,6 +102,12 @@ LaneKey Directory::lane(QueueKey queue, const std::string& kind, const std::stri
     (void)lane(queue, "", std::string(kAnyProgram));
   }
   return id;
+}
+
+LaneKey Directory::any_lane(QueueKey queue, const std::string& kind) {
+  const auto at = lane_ids_.lower_bound({queue, kind, ""});
+  const bool known = at != lane_ids_.end() && std::get<0>(at->first) == queue && std::get<1>(at->first) == kind;
+  return known ? at->second : lane(queue, kind, "");
 }
 
 std::vector<LaneKey> Directory::waiting_lanes(LaneKey id) const {

@@ -1,13 +1,17 @@
 #pragma once
-// The interned names: queues and lanes, cached per connection. They are only ever added, so what is cached stays true.
+// The interned names, queues and lanes, and the settings of queues and store, cached per connection. Two counters in
+// the clock's row say when to read them again: `names` grows with each name that is added (none is ever removed),
+// `config` with each setting that is changed. So a transaction in which nobody changed anything reads neither.
 //
 // Thread-safety: none; guarded by its store's mutex.
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "store/sqlite/database.hpp"
@@ -32,11 +36,21 @@ class Directory {
  public:
   explicit Directory(Database& db) : db_(db) {}
 
-  /// Loads what other connections have added. Inside a transaction.
-  void refresh();
+  /// Loads what was added or set since the last time, as the clock's counters say. Inside a transaction.
+  void refresh(std::int64_t names, std::int64_t config);
+  /// What the present transaction must add to `names`.
+  [[nodiscard]] bool has_grown() const noexcept { return !new_queues_.empty() || !new_lanes_.empty(); }
   /// Forgets what a transaction that was rolled back had added.
   void rolled_back();
   void committed();
+  /// Forgets everything: what was read in a transaction of the application may have been rolled back by it.
+  void forget();
+
+  [[nodiscard]] bool is_paused(QueueKey queue) const { return paused_.contains(queue); }
+  /// Any queue has a bound; else nobody needs to count.
+  [[nodiscard]] bool has_bounds() const noexcept { return !max_waiting_.empty(); }
+  [[nodiscard]] std::optional<std::int64_t> max_waiting(QueueKey queue) const;
+  [[nodiscard]] std::optional<std::int64_t> max_bytes() const noexcept { return max_bytes_; }
 
   /// 0: there is none.
   [[nodiscard]] QueueKey find_queue(const std::string& name) const;
@@ -44,6 +58,9 @@ class Directory {
   /// Adds what is missing; inside a writing transaction.
   [[nodiscard]] QueueKey queue(const std::string& name);
   [[nodiscard]] LaneKey lane(QueueKey queue, const std::string& kind, const std::string& program);
+
+  /// A lane of this queue and kind, whatever its program; adds one without a program where there is none.
+  [[nodiscard]] LaneKey any_lane(QueueKey queue, const std::string& kind);
 
   [[nodiscard]] const Lane& lane(LaneKey id) const { return known(lanes_, id); }
   [[nodiscard]] const std::string& queue_name(QueueKey id) const { return known(queue_names_, id); }
@@ -53,6 +70,7 @@ class Directory {
   [[nodiscard]] std::vector<LaneKey> waiting_lanes(LaneKey id) const;
 
  private:
+  static constexpr std::int64_t kNone = -1;
   using LaneName = std::tuple<QueueKey, std::string, std::string>;
   /// Throws SqlError: a row that names a queue or lane which does not exist is damage.
   template <class Map>
@@ -62,6 +80,8 @@ class Directory {
     return at->second;
   }
 
+  void load_names();
+  void load_settings();
   void add_queue(QueueKey id, std::string name);
   void add_lane(Lane lane);
 
@@ -72,6 +92,11 @@ class Directory {
   std::unordered_map<LaneKey, Lane> lanes_;
   QueueKey last_queue_ = 0;
   LaneKey last_lane_ = 0;
+  std::int64_t names_ = kNone;  // the counters when it was last read
+  std::int64_t config_ = kNone;
+  std::unordered_set<QueueKey> paused_;
+  std::unordered_map<QueueKey, std::int64_t> max_waiting_;
+  std::optional<std::int64_t> max_bytes_;
   std::vector<QueueKey> new_queues_;  // of the present transaction
   std::vector<LaneKey> new_lanes_;
 };

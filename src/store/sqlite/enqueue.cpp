@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "job/group.hpp"
 #include "job/order.hpp"
 #include "job/settle.hpp"
 #include "store/check.hpp"
@@ -13,21 +16,32 @@ std::optional<T> unless(const T& value, const T& usual) {
   return value == usual ? std::nullopt : std::optional(value);
 }
 
-void insert_job(Database& db, const job::NewJob& job, const Place& place, std::int64_t now_us) {
+/// What this job will have rows for beside its own.
+int extras_of(const job::NewJob& job) {
+  return (job.headers.empty() && job.tags.empty() ? 0 : kHasExtras) | (job.tags.empty() ? 0 : kHasTags) |
+         (job.unique.key.empty() ? 0 : kHasUnique) | (job.group.key.empty() ? 0 : kHasGroup) |
+         (job.awaits == 0 ? 0 : kHasCallback);
+}
+
+/// `sql`: InsertJob, or ReplaceJob, which takes the same values and lets the time of the enqueue be.
+void put_job(Database& db, Sql sql, const job::NewJob& job, const JobRow& row, std::int64_t now_us) {
+  const Place& place = row.place;
   static const job::Policy usual;
   const job::Policy& policy = job.policy;
   const std::string backoff = job::to_text(policy.backoff);
-  Query insert(db, Sql::InsertJob);
+  Query insert(db, sql);
   insert.bind(place.id, place.lane, name(place.state), place.position, name(job.content), job.priority);
   insert.bind(job.key.empty() ? std::nullopt : std::optional<std::string_view>(job.key));
-  insert.bind_blob(job.payload);
+  insert.bind_blob(job.group.key.empty() ? std::string_view(job.payload) : std::string_view());  // else with the group
   insert.bind(unless(policy.timeout.count(), usual.timeout.count()), unless(policy.grace.count(), usual.grace.count()));
   insert.bind(policy.on_timeout == usual.on_timeout ? std::nullopt : std::optional(name(policy.on_timeout)));
   insert.bind(unless(policy.max_attempts, usual.max_attempts), unless(policy.max_pauses, usual.max_pauses));
   insert.bind(unless(policy.max_crashes, usual.max_crashes));
   insert.bind(backoff == job::to_text(usual.backoff) ? std::nullopt : std::optional<std::string_view>(backoff));
-  insert.bind(policy.resumable ? std::optional(1) : std::nullopt, now_us);
+  insert.bind(policy.resumable ? std::optional(1) : std::nullopt, now_us, row.extras);
   insert.bind(job.token.empty() ? std::nullopt : std::optional<std::string_view>(job.token));
+  insert.bind(row.expires_us, row.deadline_us, unless(job.batch, BatchId{0}));
+  insert.bind(job.redacted ? std::optional(1) : std::nullopt);
   insert.run();
 }
 
@@ -35,30 +49,97 @@ void insert_job(Database& db, const job::NewJob& job, const Place& place, std::i
 
 Result<std::vector<Enqueued>> Backend::enqueue(std::span<const job::NewJob> jobs) {
   if (auto valid = check(jobs); !valid) return valid.error();
-  return write(Sync::Yes, Rings::Yes, [&](Transaction& tx) {
+  return write(Sync::Yes, Rings::No, [&](Transaction& tx) {
     std::vector<Enqueued> answer;
     answer.reserve(jobs.size());
-    for (const job::NewJob& job : jobs) answer.push_back(enqueue_one(tx, job));
+    for (const job::NewJob& job : jobs) {
+      answer.push_back(enqueue_one(tx, job, Source::Caller));
+      if (!answer.back().refused) tx.ring();  // else those who wait for room would wake each other for ever
+    }
     return answer;
   });
 }
 
-Enqueued Backend::enqueue_one(Transaction& tx, const job::NewJob& job) {
+Enqueued Backend::enqueue_one(Transaction& tx, const job::NewJob& job, Source source) {
   if (!job.token.empty()) {
     Query known(db_, Sql::JobByToken);
     known.bind(job.token);
-    if (known.row()) return {known.integer(0), true};
+    if (known.row()) return {known.integer(0), true, false, std::nullopt, {}};
   }
-  const std::int64_t due = job.at ? job.at->time_since_epoch().count() : tx.wall_us() + job.delay.count();
-  const bool later = due > tx.wall_us();
+  // A unique job or one of a group may be there already; then it was let in before, and no bound refuses it again.
+  if (auto met = meet_unique(tx, job)) return *std::move(met);
+  if (auto met = meet_group(tx, job)) return *std::move(met);
+  if (auto met = meet_batch(tx, job)) return *std::move(met);
+  if (auto met = meet_limits(tx, job, source)) return *std::move(met);
+  if (!job.group.key.empty()) close_former(tx, job);
+  JobRow row;
+  row.place = first_place(tx, job);
+  row.place.id = tx.next_id();
+  row.extras = extras_of(job);
+  set_ends(tx, row, job);
+  put_job(db_, Sql::InsertJob, job, row, tx.next_enqueued_us());
+  tx.enter(row.place);
+  tx.enqueued(row.place.lane);
+  keep_marks(row.place.id, job);
+  if (!job.unique.key.empty()) hold_unique(row.place.id, job);
+  if (!job.group.key.empty()) open_group(row.place, job);
+  if (job.batch != 0 || job.awaits != 0) entered_batch(tx, row.place, job);
+  return {row.place.id, false, false, std::nullopt, {}};
+}
+
+void Backend::replace_job(Transaction& tx, JobId id, job::NewJob job) {
+  job.awaits = 0;  // the holder's batch stays
+  auto row = read_row(db_, id);
+  if (!row) throw SqlError(SQLITE_CORRUPT, "job " + std::to_string(id) + ", which holds a unique key, is missing");
+  tx.leave(row->place);
+  if ((row->extras & kHasTags) != 0) drop_tags(id);
+  if ((row->extras & kHasExtras) != 0) Query(db_, Sql::DropExtras).bind(id).run();  // they were of the former payload
+  constexpr int kStays = kHasAttempts | kHasUnique | kHasCallback;
+  row->extras = (row->extras & kStays) | extras_of(job);
+  if (row->place.state == JobState::Blocked) {
+    row->place.lane = lane_of(job);
+  } else {
+    row->place = first_place(tx, job);
+    row->place.id = id;
+  }
+  set_ends(tx, *row, job);
+  put_job(db_, Sql::ReplaceJob, job, *row, tx.wall_us());
+  tx.enter(row->place);
+  keep_marks(id, job);
+  Query(db_, Sql::HoldUntil).bind(name(job.unique.until), id).run();
+}
+
+/// When it is over, should it still wait then.
+void Backend::set_ends(const Transaction& tx, JobRow& row, const job::NewJob& job) {
+  const std::int64_t due = std::max(tx.wall_us(), due_us(tx, job));
+  row.expires_us = job.expires > Duration{0} ? std::optional(due + job.expires.count()) : std::nullopt;
+  row.deadline_us = job.deadline > Duration{0} ? std::optional(tx.wall_us() + job.deadline.count()) : std::nullopt;
+  row.place.expires_us = over_at(row.started_us.has_value(), row.expires_us, row.deadline_us);
+}
+
+/// Where a job begins; without its id.
+Place Backend::first_place(Transaction& tx, const job::NewJob& job) {
   Place place;
-  place.id = tx.next_id();
-  place.lane = directory_.lane(directory_.queue(job.queue), job.kind, job.program);
-  place.state = later ? JobState::Scheduled : JobState::Ready;
-  place.position = later ? due : job::rank(tx.next_tick(), job.priority);
-  insert_job(db_, job, place, tx.wall_us());
-  tx.enter(place);
-  return {place.id, false};
+  place.lane = lane_of(job);
+  const std::int64_t due = due_us(tx, job);
+  if (job.awaits != 0) {
+    place.state = JobState::Blocked;
+  } else if (due > tx.wall_us()) {
+    place.state = JobState::Scheduled;
+    place.position = due;
+  } else {
+    place.state = JobState::Ready;
+    place.position = job::rank(tx.next_tick(), job.priority);
+  }
+  return place;
+}
+
+std::int64_t Backend::due_us(const Transaction& tx, const job::NewJob& job) {
+  if (!job.group.key.empty()) {
+    const bool full = job::is_full(job.group, 1, job::group_of_one(job.payload.size()));
+    return tx.wall_us() + (full ? 0 : job.group.max_age.count());
+  }
+  return job.at ? job.at->time_since_epoch().count() : tx.wall_us() + job.delay.count();
 }
 
 }  // namespace galley::store::sqlite

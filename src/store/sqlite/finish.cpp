@@ -61,7 +61,10 @@ FinishAnswer Backend::finish_one(Transaction& tx, const Finish& finish) {
   move.counters = released ? row->counters : finish.counters;
   move.started_us = released ? row->started_us : std::optional(started_us);
   move.set_error = event == job::JobEvent::Complete || (!released && !finish.report.error.empty());
-  if (event != job::JobEvent::Complete && move.set_error) move.error = finish.report.error;
+  if (event != job::JobEvent::Complete && move.set_error) {
+    move.error = finish.report.error;
+    move.error_class = unless_empty(finish.report.error_class);
+  }
   const std::int64_t now = tx.wall_us();
   if (released && move.state == JobState::Ready) {
     move.position = row->place.position;  // it keeps its place
@@ -85,7 +88,9 @@ FinishAnswer Backend::finish_one(Transaction& tx, const Finish& finish) {
     move.extras |= kHasAttempts;
   }
   write_row(db_, id, move);
-  tx.enter({id, lane, move.state, move.position});
+  tx.enter(
+      {id, lane, move.state, move.position, over_at(move.started_us.has_value(), row->expires_us, row->deadline_us)});
+  if (ended) this->ended(tx, *row, move.state);
   return FinishAnswer::Finished;
 }
 
@@ -94,8 +99,8 @@ void Backend::keep_attempt(JobId id, int attempt, const Finish& finish, std::int
   const job::AttemptReport& report = finish.report;
   Query(db_, Sql::InsertAttempt)
       .bind(id, attempt, finish.outcome, started_us, ended_us, worker, report.run_time.count(),
-            unless_empty(report.error), report.exit_code, report.signal, unless_empty(report.out),
-            unless_empty(report.err), unless_empty(report.log))
+            unless_empty(report.error), unless_empty(report.error_class), report.exit_code, report.signal,
+            unless_empty(report.out), unless_empty(report.err), unless_empty(report.log))
       .run();
   if (attempt > limits::kMaxKeptAttempts) {
     Query(db_, Sql::TrimAttempts).bind(id, attempt - limits::kMaxKeptAttempts).run();

@@ -3,6 +3,7 @@
 #include "job/settle.hpp"
 #include "store/check.hpp"
 #include "store/sqlite/backend.hpp"
+#include "store/sqlite/card.hpp"
 
 namespace galley::store::sqlite {
 
@@ -41,9 +42,9 @@ std::string Backend::extra(JobId id, std::string_view what) {
   return row.row() ? row.text(0) : std::string();
 }
 
-std::optional<job::JobRecord> Backend::read_job(JobId id) {
-  job::JobRecord job;
-  int extras = 0;
+std::optional<StoredJob> Backend::read_job(JobId id) {
+  StoredJob stored;
+  job::JobRecord& job = stored.record;
   {
     Query row(db_, Sql::FindJob);
     row.bind(id);
@@ -55,6 +56,7 @@ std::optional<job::JobRecord> Backend::read_job(JobId id) {
     job.program = lane.program;
     job.state = job_state_from(row.text(1)).value_or(JobState::Ready);
     const std::int64_t position = row.integer(2);
+    stored.place = {id, lane.id, job.state, position, std::nullopt};
     if (job.state == JobState::Scheduled) job.due_at = time_of(position);
     if (is_ended(job.state)) job.finished_at = time_of(position);
     job.content = job::content_from(row.text(3)).value_or(job::Content::Bytes);
@@ -66,14 +68,22 @@ std::optional<job::JobRecord> Backend::read_job(JobId id) {
     job.enqueued_at = time_of(row.integer(20));
     if (const auto started = row.maybe(21)) job.started_at = time_of(*started);
     job.error = row.text(23);
-    extras = row.small(24);
+    stored.extras = row.small(24);
+    const auto expires_us = row.maybe(25);
+    const auto deadline_us = row.maybe(26);
+    stored.place.expires_us = over_at(job.started_at.has_value(), expires_us, deadline_us);
+    if (expires_us) job.expires_at = time_of(*expires_us);
+    if (deadline_us) job.deadline_at = time_of(*deadline_us);
+    job.error_class = row.text(27);
+    job.batch = row.integer(28);
+    job.redacted = row.small(29) != 0;
+    stored.due_us = row.maybe(30);
   }
-  if ((extras & kHasExtras) != 0) {
-    job.progress = extra(id, "progress");
-    job.checkpoint = extra(id, "checkpoint");
-    job.result = extra(id, "result");
-  }
-  return job;
+  if ((stored.extras & kHasExtras) != 0) read_extras(job);
+  if ((stored.extras & kHasUnique) != 0) read_unique(job);
+  if ((stored.extras & kHasGroup) != 0) read_group(job);
+  if ((stored.extras & kHasCallback) != 0) read_callback(job);
+  return stored;
 }
 
 job::JobRecord Backend::with_claim(job::JobRecord job) {
@@ -90,7 +100,7 @@ job::JobRecord Backend::with_claim(job::JobRecord job) {
 Result<job::JobRecord> Backend::find(JobId id) {
   auto found = read([&](Transaction&) {
     auto job = read_job(id);
-    return job ? std::optional(with_claim(std::move(*job))) : std::nullopt;
+    return job ? std::optional(with_claim(std::move(job->record))) : std::nullopt;
   });
   if (!found) return found.error();
   if (!*found) return Error{Errc::NotFound, "job " + std::to_string(id) + ": there is no such job (any more)"};
@@ -118,6 +128,7 @@ Result<std::vector<job::AttemptRecord>> Backend::attempts(JobId id) {
       one.report.out = rows.text(9);
       one.report.err = rows.text(10);
       one.report.log = rows.text(11);
+      one.report.error_class = rows.text(12);
       attempts.push_back(std::move(one));
     }
     const int last = row->counters.attempts;
@@ -176,7 +187,8 @@ Result<std::vector<QueueStats>> Backend::queues() {
   return read([&](Transaction& tx) {
     std::map<std::string, QueueStats> stats;
     std::map<std::string, std::pair<std::int64_t, JobId>> next;
-    for (const auto& [name, id] : directory_.queues()) stats[name] = {name, is_paused(id), {}, {}};
+    for (const auto& [name, id] : directory_.queues())
+      stats[name] = {name, is_paused(id), {}, {}, directory_.max_waiting(id)};
     Query rows(db_, Sql::LaneCounts);
     while (rows.row()) {
       const Lane& lane = directory_.lane(rows.integer(0));
@@ -198,7 +210,7 @@ Result<std::vector<QueueStats>> Backend::queues() {
     std::vector<QueueStats> answer;
     for (auto& [name, queue] : stats) {
       const bool empty = std::all_of(std::begin(queue.count), std::end(queue.count), [](auto n) { return n == 0; });
-      if (!empty || queue.paused) answer.push_back(std::move(queue));
+      if (!empty || queue.paused || queue.max_waiting) answer.push_back(std::move(queue));
     }
     return answer;
   });
@@ -206,11 +218,21 @@ Result<std::vector<QueueStats>> Backend::queues() {
 
 Result<std::vector<WorkerStats>> Backend::workers() {
   return read([&](Transaction&) {
+    const std::map<WorkerId, std::int64_t> held = claims_held();
     std::vector<WorkerStats> workers;
     Query rows(db_, Sql::AllWorkers);
     while (rows.row()) {
       if (rows.integer(6) != 0) continue;
-      workers.push_back({rows.integer(0), rows.text(1), rows.text(2), time_of(rows.integer(5))});
+      WorkerStats worker;
+      worker.id = rows.integer(0);
+      Query card(db_, Sql::WorkerCard);
+      card.bind(worker.id);
+      if (card.row()) worker.card = card_from(card.text(0));
+      worker.card.name = rows.text(1);
+      worker.card.pools = rows.text(2);
+      if (const auto at = held.find(worker.id); at != held.end()) worker.running = at->second;
+      worker.started_at = time_of(rows.integer(5));
+      workers.push_back(std::move(worker));
     }
     return workers;
   });

@@ -2,14 +2,17 @@
 #include "job/validate.hpp"
 #include "store/check.hpp"
 #include "store/sqlite/backend.hpp"
+#include "store/sqlite/card.hpp"
 
 namespace galley::store::sqlite {
 
-Result<WorkerId> Backend::join(const std::string& name, const std::string& pools) {
+Result<WorkerId> Backend::join(const WorkerCard& card) {
+  if (auto valid = check(card); !valid) return valid.error();
   WorkerId joined = 0;
   auto id = write(Sync::No, Rings::No, [&](Transaction& tx) {
     const std::string lock_file = locks_.prepare();
-    Query(db_, Sql::InsertWorker).bind(name, pools, boot_id_, lock_file, tx.wall_us()).run();
+    const std::string text = card_text(card);
+    Query(db_, Sql::InsertWorker).bind(card.name, card.pools, boot_id_, lock_file, tx.wall_us(), text).run();
     joined = sqlite3_last_insert_rowid(db_.raw());
     // Before the commit: nobody may see the worker without its lock. Without one its lease alone decides.
     if (!locks_.take(joined)) Query(db_, Sql::WorkerUnlocked).bind(joined).run();
@@ -56,10 +59,12 @@ Result<std::vector<Operated>> Backend::retry(std::span<const JobId> ids) {
   return operate(ids, [this](Transaction& tx, const JobRow& row, bool running) {
     const auto to = running ? std::nullopt : job::next(row.place.state, job::JobEvent::Revive);
     if (!to) return Operated::WrongState;
+    if (!revived(tx, row)) return Operated::Conflict;
     Place place = row.place;
     tx.leave(place);
     place.state = *to;
     place.position = job::rank(tx.next_tick(), row.priority);
+    place.expires_us.reset();  // a person wants it to run
     Query(db_, Sql::Revive).bind(place.position, place.id).run();
     tx.enter(place);
     return Operated::Done;
@@ -82,6 +87,7 @@ Result<std::vector<Operated>> Backend::cancel(std::span<const JobId> ids) {
     Query(db_, Sql::SetPlace).bind(name(place.state), place.position, place.id).run();
     if ((row.extras & kHasExtras) != 0) Query(db_, Sql::DropExtra).bind(place.id, "checkpoint").run();
     tx.enter(place);
+    ended(tx, row, place.state);
     return Operated::Done;
   });
 }
@@ -89,7 +95,35 @@ Result<std::vector<Operated>> Backend::cancel(std::span<const JobId> ids) {
 Result<std::vector<Operated>> Backend::erase(std::span<const JobId> ids) {
   return operate(ids, [this](Transaction& tx, const JobRow& row, bool running) {
     if (running) return Operated::WrongState;
-    erase_job(tx, row.place, row.extras);
+    erase_job(tx, row);
+    return Operated::Done;
+  });
+}
+
+Result<std::vector<Operated>> Backend::run_now(std::span<const JobId> ids) {
+  return operate(ids, [this](Transaction& tx, const JobRow& row, bool running) {
+    const Place& place = row.place;
+    if (running || place.state != JobState::Scheduled) return Operated::WrongState;
+    promote_one(tx, directory_.lane(place.lane).queue, place.position, place.id);
+    return Operated::Done;
+  });
+}
+
+Result<std::vector<Operated>> Backend::alter(std::span<const JobId> ids, const Alteration& change) {
+  if (auto valid = check(change); !valid) return valid.error();
+  return operate(ids, [this, &change](Transaction& tx, const JobRow& row, bool running) {
+    if (running) return Operated::WrongState;
+    Place place = row.place;
+    tx.leave(place);
+    if (change.queue) {
+      const Lane own = directory_.lane(place.lane);
+      place.lane = directory_.lane(directory_.queue(*change.queue), own.kind, own.program);
+    }
+    const int priority = change.priority.value_or(row.priority);
+    if (place.state == JobState::Ready) place.position = job::rank(tx.next_tick(), priority);
+    Query(db_, Sql::Alter).bind(place.lane, priority, place.position, place.id).run();
+    tx.enter(place);
+    if ((row.extras & kHasGroup) != 0) close_group(place.id);
     return Operated::Done;
   });
 }
@@ -102,6 +136,7 @@ Result<void> Backend::set_paused(const std::string& queue, bool paused) {
   if (auto valid = job::check_queue("queue", queue); !valid) return valid.error();
   auto done = write(Sync::Yes, Rings::Yes, [&](Transaction& tx) {
     Query(db_, Sql::SetPaused).bind(paused, directory_.queue(queue)).run();
+    tx.configured();
     tx.signal();
     return true;
   });

@@ -19,7 +19,7 @@ namespace {
 
 // Names start with galley_, because an application may keep its own tables in the same file.
 // Small hot tables say where a job is; galley_jobs holds what it is, and is not touched by a claim.
-constexpr const char* kTables = R"sql(
+constexpr const char* kVersion1 = R"sql(
 CREATE TABLE galley_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE galley_clock (
   only INTEGER PRIMARY KEY CHECK (only = 1),
@@ -139,6 +139,114 @@ INSERT INTO galley_clock VALUES (1, 1, 0, 0, 0);
 INSERT INTO galley_meta VALUES ('schema_version', '1');
 )sql";
 
+// What most jobs do not have stands in tables of its own, and galley_jobs.extras says which of them to look into.
+constexpr const char* kVersion2 = R"sql(
+ALTER TABLE galley_jobs ADD COLUMN expires_us INTEGER;
+ALTER TABLE galley_jobs ADD COLUMN deadline_us INTEGER;
+ALTER TABLE galley_jobs ADD COLUMN error_class TEXT;
+ALTER TABLE galley_jobs ADD COLUMN batch INTEGER;
+ALTER TABLE galley_jobs ADD COLUMN redacted INTEGER;
+ALTER TABLE galley_attempts ADD COLUMN error_class TEXT;
+ALTER TABLE galley_clock ADD COLUMN enqueued_us INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE galley_clock ADD COLUMN names INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE galley_clock ADD COLUMN config INTEGER NOT NULL DEFAULT 0;
+UPDATE galley_clock SET enqueued_us = (SELECT coalesce(max(enqueued_us), 0) FROM galley_jobs);
+ALTER TABLE galley_jobs ADD COLUMN due_us INTEGER;
+CREATE INDEX galley_jobs_key ON galley_jobs (key) WHERE key IS NOT NULL;
+CREATE INDEX galley_jobs_error_class ON galley_jobs (error_class) WHERE error_class IS NOT NULL;
+CREATE INDEX galley_jobs_batch ON galley_jobs (batch) WHERE batch IS NOT NULL;
+CREATE TABLE galley_tags (
+  tag TEXT NOT NULL, job INTEGER NOT NULL,
+  PRIMARY KEY (tag, job)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE galley_unique (
+  job INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  key TEXT NOT NULL,
+  until TEXT NOT NULL,
+  held INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX galley_unique_held ON galley_unique (kind, key) WHERE held = 1;
+CREATE TABLE galley_expiring (
+  at_us INTEGER NOT NULL, id INTEGER NOT NULL,
+  PRIMARY KEY (at_us, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE galley_groups (
+  job INTEGER PRIMARY KEY,
+  lane INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  open INTEGER NOT NULL,
+  jobs INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  max_jobs INTEGER NOT NULL,
+  max_bytes INTEGER NOT NULL,
+  max_age_us INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX galley_groups_open ON galley_groups (lane, key) WHERE open = 1;
+CREATE TABLE galley_members (
+  job INTEGER NOT NULL, number INTEGER NOT NULL, payload BLOB NOT NULL,
+  PRIMARY KEY (job, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE galley_batches (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL,
+  token TEXT,
+  opened_us INTEGER NOT NULL,
+  sealed INTEGER NOT NULL DEFAULT 0,
+  total INTEGER NOT NULL DEFAULT 0,
+  succeeded INTEGER NOT NULL DEFAULT 0,
+  failed INTEGER NOT NULL DEFAULT 0,
+  lost INTEGER NOT NULL DEFAULT 0,
+  present INTEGER NOT NULL DEFAULT 0,
+  failed_us INTEGER,
+  finished_us INTEGER
+) STRICT;
+CREATE UNIQUE INDEX galley_batches_token ON galley_batches (token) WHERE token IS NOT NULL;
+CREATE INDEX galley_batches_empty ON galley_batches (finished_us) WHERE present = 0;
+CREATE TABLE galley_callbacks (
+  batch INTEGER NOT NULL, trigger TEXT NOT NULL, job INTEGER NOT NULL,
+  PRIMARY KEY (batch, trigger, job)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX galley_callbacks_job ON galley_callbacks (job);
+CREATE TABLE galley_schedules (
+  name TEXT PRIMARY KEY,
+  queue INTEGER NOT NULL,
+  expression TEXT NOT NULL,
+  zone TEXT NOT NULL,
+  misfire TEXT NOT NULL,
+  overlap TEXT NOT NULL,
+  jitter_us INTEGER NOT NULL,
+  spread_us INTEGER NOT NULL,
+  job TEXT NOT NULL,
+  payload BLOB NOT NULL,
+  paused INTEGER NOT NULL DEFAULT 0,
+  anchor_us INTEGER NOT NULL,
+  next_us INTEGER,
+  last_us INTEGER,
+  last_job INTEGER,
+  enqueued INTEGER NOT NULL DEFAULT 0,
+  skipped INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE INDEX galley_schedules_next ON galley_schedules (queue, next_us) WHERE next_us IS NOT NULL;
+CREATE TABLE galley_minutes (
+  minute INTEGER NOT NULL,
+  lane INTEGER NOT NULL,
+  enqueued INTEGER NOT NULL DEFAULT 0,
+  completed INTEGER NOT NULL DEFAULT 0,
+  failed INTEGER NOT NULL DEFAULT 0,
+  wait BLOB,
+  run BLOB,
+  PRIMARY KEY (minute, lane)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE galley_queues ADD COLUMN max_waiting INTEGER;
+ALTER TABLE galley_queues ADD COLUMN waiting INTEGER;
+ALTER TABLE galley_workers ADD COLUMN card TEXT NOT NULL DEFAULT '';
+UPDATE galley_meta SET value = '2' WHERE name = 'schema_version';
+)sql";
+
+constexpr std::array kVersions{kVersion1, kVersion2};
+static_assert(kVersions.size() == kSchemaVersion);
+
 constexpr int kHeaderBytes = 100;  // of an SQLite file: https://sqlite.org/fileformat2.html, section 1.3
 
 std::uint32_t big_endian(const unsigned char* at) {
@@ -247,12 +355,27 @@ void prepare_file(const std::string& path, bool force_network_fs) {
   }
 }
 
-void prepare_schema(Database& db, const std::string& path) {
+void create_tables(Database& db) {
+  for (const char* version : kVersions) db.execute(version);
+}
+
+std::string file_system_of(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 ? fs_type(status) : std::string();
+}
+
+void prepare_schema(Database& db, const std::string& path, bool adopt) {
   check_header(db, path);
   const auto version_of_ours = [&] {
     const int version = stored_version(db, path);
     if (version == 0 && db.number("SELECT count(*) FROM sqlite_schema") != 0) {
-      refuse(Errc::NotAStore, path, "is an SQLite file of another program; it was left as it is");
+      if (!adopt) {
+        refuse(Errc::NotAStore, path,
+               "is an SQLite file of another program; it was left as it is (to keep jobs in it, say ?adopt=1)");
+      }
+      if (db.number("SELECT encoding = 'UTF-8' FROM pragma_encoding") == 0) {
+        refuse(Errc::NotAStore, path, "is an SQLite file that keeps its texts as UTF-16; only UTF-8 can be adopted");
+      }
     }
     return version;
   };
@@ -264,7 +387,10 @@ void prepare_schema(Database& db, const std::string& path) {
   db.execute_patiently("PRAGMA journal_mode = WAL");
   db.execute("BEGIN IMMEDIATE");
   try {
-    if (version_of_ours() == 0) db.execute(kTables);  // again: another process may have been quicker
+    // Again, because another process may have been quicker.
+    for (int from = version_of_ours(); from < kSchemaVersion; ++from) {
+      db.execute(kVersions[static_cast<std::size_t>(from)]);
+    }
     db.execute("COMMIT");
   } catch (...) {
     if (db.in_transaction()) db.execute("ROLLBACK");

@@ -19,14 +19,28 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
   {Sql::Commit,      "COMMIT"},
   {Sql::Rollback,    "ROLLBACK"},
   {Sql::DataVersion, "PRAGMA data_version"},
+  {Sql::PageCount,   "PRAGMA page_count"},
+  {Sql::FreePages,   "PRAGMA freelist_count"},
+  {Sql::PageBytes,   "PRAGMA page_size"},
+  {Sql::MaxBytes,    "SELECT CAST(value AS INTEGER) FROM galley_meta WHERE name = 'max_bytes'"},
+  {Sql::SetMaxBytes, "INSERT INTO galley_meta (name, value) VALUES ('max_bytes', ?)"
+                     " ON CONFLICT (name) DO UPDATE SET value = excluded.value"},
+  {Sql::DropMaxBytes, "DELETE FROM galley_meta WHERE name = 'max_bytes'"},
 
-  {Sql::ReadClock,   "SELECT next_id, tick, epoch, signals FROM galley_clock WHERE only = 1"},
-  {Sql::WriteClock,  "UPDATE galley_clock SET next_id = ?, tick = ?, epoch = ?, signals = ? WHERE only = 1"},
+  {Sql::ReadClock,   "SELECT next_id, tick, epoch, signals, enqueued_us, names, config,"
+                     " EXISTS (SELECT 1 FROM galley_schedules WHERE name > '') FROM galley_clock WHERE only = 1"},
+  {Sql::WriteClock,  "UPDATE galley_clock SET next_id = ?, tick = ?, epoch = ?, signals = ?, enqueued_us = ?,"
+                     " names = ?, config = ? WHERE only = 1"},
 
   {Sql::NewQueues,   "SELECT id, name FROM galley_queues WHERE id > ? ORDER BY id"},
   {Sql::InsertQueue, "INSERT INTO galley_queues (id, name) VALUES (?, ?)"},
   {Sql::SetPaused,   "UPDATE galley_queues SET paused = ? WHERE id = ?"},
-  {Sql::QueuePaused, "SELECT paused FROM galley_queues WHERE id = ?"},
+  {Sql::SetMaxWaiting, "UPDATE galley_queues SET max_waiting = ?1, waiting = CASE WHEN ?1 IS NULL THEN NULL ELSE"
+                     " (SELECT coalesce(sum(scheduled + ready + blocked), 0) FROM galley_lanes WHERE queue = ?2) END"
+                     " WHERE id = ?2"},
+  {Sql::QueueSettings, "SELECT id, paused, max_waiting FROM galley_queues WHERE paused <> 0 OR max_waiting IS NOT NULL"},
+  {Sql::QueueWaiting, "SELECT waiting FROM galley_queues WHERE id = ?"},
+  {Sql::AddWaiting,  "UPDATE galley_queues SET waiting = waiting + ? WHERE id = ?"},
 
   {Sql::NewLanes,    "SELECT id, queue, kind, program FROM galley_lanes WHERE id > ? ORDER BY id"},
   {Sql::InsertLane,  "INSERT INTO galley_lanes (id, queue, kind, program) VALUES (?, ?, ?, ?)"},
@@ -38,20 +52,40 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
 
   {Sql::InsertJob,   "INSERT INTO galley_jobs (id, lane, state, position, content, priority, key, payload, timeout_us,"
                      " grace_us, on_timeout, max_attempts, max_pauses, max_crashes, backoff, resumable, enqueued_us,"
-                     " token) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+                     " extras, token, expires_us, deadline_us, batch, redacted)"
+                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+  {Sql::ReplaceJob,  "UPDATE galley_jobs SET lane = ?2, state = ?3, position = ?4, content = ?5, priority = ?6, key = ?7,"
+                     " payload = ?8, timeout_us = ?9, grace_us = ?10, on_timeout = ?11, max_attempts = ?12, max_pauses = ?13,"
+                     " max_crashes = ?14, backoff = ?15, resumable = ?16, extras = ?18,"
+                     " token = coalesce(?19, token), due_us = NULL, expires_us = ?20, deadline_us = ?21, redacted = ?23"
+                     " WHERE id = ?1"},
   {Sql::JobByToken,  "SELECT id FROM galley_jobs WHERE token = ?"},
   {Sql::FindJob,     "SELECT lane, state, position, content, priority, key, payload, timeout_us, grace_us, on_timeout,"
                      " max_attempts, max_pauses, max_crashes, backoff, resumable, attempts, errors, pauses, snoozes,"
-                     " crashes, enqueued_us, started_us, epoch, error, extras FROM galley_jobs WHERE id = ?"},
+                     " crashes, enqueued_us, started_us, epoch, error, extras, expires_us, deadline_us, error_class, batch,"
+                     " redacted, due_us FROM galley_jobs WHERE id = ?"},
   {Sql::JobPlace,    "SELECT lane, state, position, priority, attempts, errors, pauses, snoozes, crashes, max_crashes,"
-                     " started_us, epoch, extras FROM galley_jobs WHERE id = ?"},
+                     " started_us, epoch, extras, expires_us, deadline_us, batch FROM galley_jobs WHERE id = ?"},
+  {Sql::LookAt,      "SELECT lane, state, position FROM galley_jobs WHERE id = ?"},  // what stands before the payload
+  {Sql::JobFrom,     "SELECT id, enqueued_us FROM galley_jobs WHERE id >= ? ORDER BY id LIMIT 1"},
+  {Sql::JobsById,    "SELECT id FROM galley_jobs WHERE id > ? AND id < ? ORDER BY id LIMIT ?"},
+  {Sql::JobsByTag,   "SELECT job FROM galley_tags WHERE tag = ? AND job > ? AND job < ? ORDER BY job LIMIT ?"},
+  {Sql::JobsByKey,   "SELECT id FROM galley_jobs INDEXED BY galley_jobs_key WHERE key = ? AND id > ? AND id < ?"
+                     " ORDER BY id LIMIT ?"},
+  {Sql::JobsByErrorClass, "SELECT id FROM galley_jobs INDEXED BY galley_jobs_error_class"
+                     " WHERE error_class = ? AND id > ? AND id < ? ORDER BY id LIMIT ?"},
+  {Sql::JobsByBatch, "SELECT id FROM galley_jobs INDEXED BY galley_jobs_batch WHERE batch = ? AND id > ? AND id < ?"
+                     " ORDER BY id LIMIT ?"},
   {Sql::PutJob,      "UPDATE galley_jobs SET state = ?, position = ?, attempts = ?, errors = ?, pauses = ?, snoozes = ?,"
-                     " crashes = ?, started_us = ?, epoch = ?, error = CASE WHEN ? THEN ? ELSE error END,"
-                     " extras = extras | ? WHERE id = ?"},
+                     " crashes = ?, started_us = ?, epoch = ?, error = CASE WHEN ?10 THEN ? ELSE error END,"
+                     " error_class = CASE WHEN ?10 THEN ? ELSE error_class END, extras = extras | ?,"
+                     " due_us = CASE WHEN position = ?2 THEN due_us END WHERE id = ?"},  // a released one has kept its place
   {Sql::MarkExtras,  "UPDATE galley_jobs SET extras = extras | ? WHERE id = ?"},
-  {Sql::SetPlace,    "UPDATE galley_jobs SET state = ?, position = ? WHERE id = ?"},
+  {Sql::SetPlace,    "UPDATE galley_jobs SET state = ?, position = ?, due_us = NULL WHERE id = ?"},
+  {Sql::Promote,     "UPDATE galley_jobs SET state = 'ready', position = ?, due_us = ? WHERE id = ?"},
   {Sql::Revive,      "UPDATE galley_jobs SET state = 'ready', position = ?, errors = 0, pauses = 0, snoozes = 0,"
-                     " crashes = 0 WHERE id = ?"},
+                     " crashes = 0, expires_us = NULL, deadline_us = NULL, due_us = NULL WHERE id = ?"},
+  {Sql::Alter,       "UPDATE galley_jobs SET lane = ?, priority = ?, position = ?, due_us = NULL WHERE id = ?"},
   {Sql::DeleteJob,   "DELETE FROM galley_jobs WHERE id = ?"},
 
   {Sql::InsertReady, "INSERT INTO galley_ready (lane, rank, id) VALUES (?, ?, ?)"},
@@ -77,28 +111,108 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
   {Sql::DeleteEnded, "DELETE FROM galley_ended WHERE lane = ? AND state = ? AND ended_us = ? AND id = ?"},
   {Sql::EndedHead,   "SELECT ended_us, id FROM galley_ended WHERE lane = ? AND state = ? ORDER BY ended_us, id LIMIT ?"},
   {Sql::EndedAfter,  "SELECT ended_us, id FROM galley_ended WHERE lane = ? AND state = ? AND (ended_us, id) > (?, ?)"
-                     " ORDER BY ended_us, id LIMIT ?"},
+                     " AND ended_us < ? ORDER BY ended_us, id LIMIT ?"},
+  {Sql::BlockedAfter, "SELECT job FROM galley_callbacks WHERE job > ? ORDER BY job LIMIT ?"},
 
   {Sql::PutExtra,    "INSERT INTO galley_extras (job, what, bytes) VALUES (?, ?, ?)"
                      " ON CONFLICT (job, what) DO UPDATE SET bytes = excluded.bytes"},
+  {Sql::ExtrasOf,    "SELECT what, bytes FROM galley_extras WHERE job = ?"},
   {Sql::GetExtra,    "SELECT bytes FROM galley_extras WHERE job = ? AND what = ?"},
   {Sql::DropExtra,   "DELETE FROM galley_extras WHERE job = ? AND what = ?"},
   {Sql::DropExtras,  "DELETE FROM galley_extras WHERE job = ?"},
+  {Sql::InsertTag,   "INSERT INTO galley_tags (tag, job) VALUES (?, ?)"},
+  {Sql::DropTag,     "DELETE FROM galley_tags WHERE tag = ? AND job = ?"},
+
+  {Sql::UniqueHolder, "SELECT job FROM galley_unique WHERE kind = ? AND key = ? AND held = 1"},
+  {Sql::FindUnique,  "SELECT kind, key, until, held FROM galley_unique WHERE job = ?"},
+  {Sql::InsertUnique, "INSERT INTO galley_unique (job, kind, key, until, held) VALUES (?, ?, ?, ?, 1)"},
+  {Sql::HoldUnique,  "UPDATE galley_unique SET held = ? WHERE job = ?"},
+  {Sql::HoldUntil,   "UPDATE galley_unique SET until = ? WHERE job = ?"},
+  {Sql::DropStartUnique, "DELETE FROM galley_unique WHERE job = ? AND until = 'start'"},
+  {Sql::DropUnique,  "DELETE FROM galley_unique WHERE job = ?"},
+  {Sql::OpenGroup,   "SELECT g.job, g.jobs, g.bytes, g.max_jobs, g.max_bytes, j.state, j.position, j.redacted"
+                     " FROM galley_groups g JOIN galley_jobs j ON j.id = g.job WHERE g.lane = ? AND g.key = ? AND g.open = 1"},
+  {Sql::FindGroup,   "SELECT key, jobs, max_jobs, max_bytes, max_age_us FROM galley_groups WHERE job = ?"},
+  {Sql::InsertGroup, "INSERT INTO galley_groups (job, lane, key, open, jobs, bytes, max_jobs, max_bytes, max_age_us)"
+                     " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?)"},
+  {Sql::GrowGroup,   "UPDATE galley_groups SET jobs = ?, bytes = ? WHERE job = ?"},
+  {Sql::CloseGroup,  "UPDATE galley_groups SET open = 0 WHERE job = ?"},
+  {Sql::DropGroup,   "DELETE FROM galley_groups WHERE job = ?"},
+  {Sql::InsertMember, "INSERT INTO galley_members (job, number, payload) VALUES (?, ?, ?)"},
+  {Sql::MembersOf,   "SELECT payload FROM galley_members WHERE job = ? ORDER BY number"},
+  {Sql::DropMembers, "DELETE FROM galley_members WHERE job = ?"},
+  {Sql::MarkRedacted, "UPDATE galley_jobs SET redacted = 1 WHERE id = ?"},
+  {Sql::InsertExpiring, "INSERT INTO galley_expiring (at_us, id) VALUES (?, ?)"},
+  {Sql::DeleteExpiring, "DELETE FROM galley_expiring WHERE at_us = ? AND id = ?"},
+  {Sql::ExpiringHead, "SELECT at_us, id FROM galley_expiring WHERE at_us > 0 ORDER BY at_us, id LIMIT ?"},
+  {Sql::Expire,      "UPDATE galley_jobs SET state = 'expired', position = ?, error = ?, error_class = 'expired',"
+                     " due_us = NULL WHERE id = ?"},
 
   {Sql::InsertAttempt, "INSERT INTO galley_attempts (job, attempt, outcome, started_us, ended_us, worker, run_time_us,"
-                     " error, exit_code, signal, out, err, log) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                     " error, error_class, exit_code, signal, out, err, log) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                      " ON CONFLICT (job, attempt) DO NOTHING"},
   {Sql::AttemptsOf,  "SELECT attempt, outcome, started_us, ended_us, worker, run_time_us, error, exit_code, signal, out,"
-                     " err, log FROM galley_attempts WHERE job = ? ORDER BY attempt"},
+                     " err, log, error_class FROM galley_attempts WHERE job = ? ORDER BY attempt"},
   {Sql::TrimAttempts, "DELETE FROM galley_attempts WHERE job = ? AND attempt <= ?"},
   {Sql::DropAttempts, "DELETE FROM galley_attempts WHERE job = ?"},
 
-  {Sql::InsertWorker, "INSERT INTO galley_workers (name, pools, boot_id, lock_file, started_us) VALUES (?, ?, ?, ?, ?)"},
+  {Sql::InsertWorker, "INSERT INTO galley_workers (name, pools, boot_id, lock_file, started_us, card)"
+                     " VALUES (?, ?, ?, ?, ?, ?)"},
   {Sql::FindWorker,  "SELECT name, gone FROM galley_workers WHERE id = ?"},
   {Sql::AllWorkers,  "SELECT id, name, pools, boot_id, lock_file, started_us, gone FROM galley_workers ORDER BY id"},
+  {Sql::WorkerCard,  "SELECT card FROM galley_workers WHERE id = ?"},
   {Sql::WorkerGone,  "UPDATE galley_workers SET gone = 1 WHERE id = ?"},
   {Sql::WorkerUnlocked, "UPDATE galley_workers SET lock_file = '' WHERE id = ?"},
   {Sql::DeleteWorker, "DELETE FROM galley_workers WHERE id = ?"},
+
+  {Sql::AddEnqueued, "INSERT INTO galley_minutes (minute, lane, enqueued) VALUES (?, ?, ?)"
+                     " ON CONFLICT (minute, lane) DO UPDATE SET enqueued = enqueued + excluded.enqueued"},
+  {Sql::FindMinute,  "SELECT completed, failed, wait, run FROM galley_minutes WHERE minute = ? AND lane = ?"},
+  {Sql::PutMeasured, "INSERT INTO galley_minutes (minute, lane, completed, failed, wait, run) VALUES (?, ?, ?, ?, ?, ?)"
+                     " ON CONFLICT (minute, lane) DO UPDATE SET completed = excluded.completed,"
+                     " failed = excluded.failed, wait = excluded.wait, run = excluded.run"},
+  {Sql::MinutesBetween, "SELECT minute, lane, enqueued, completed, failed, wait, run FROM galley_minutes"
+                     " WHERE minute BETWEEN ? AND ? ORDER BY minute, lane"},
+  {Sql::MinutesBefore, "SELECT minute, lane FROM galley_minutes WHERE minute < ? ORDER BY minute, lane LIMIT ?"},
+  {Sql::DeleteMinute, "DELETE FROM galley_minutes WHERE minute = ? AND lane = ?"},
+
+  {Sql::BatchByToken, "SELECT id FROM galley_batches WHERE token = ?"},
+  {Sql::InsertBatch, "INSERT INTO galley_batches (name, token, opened_us) VALUES (?, ?, ?)"},
+  {Sql::FindBatch,   "SELECT id, name, opened_us, sealed, total, succeeded, failed, lost, failed_us, finished_us"
+                     " FROM galley_batches WHERE id = ?"},
+  {Sql::BatchesAfter, "SELECT id, name, opened_us, sealed, total, succeeded, failed, lost, failed_us, finished_us"
+                     " FROM galley_batches WHERE id > ? ORDER BY id LIMIT ?"},
+  {Sql::ChangeBatch, "UPDATE galley_batches SET sealed = ?, total = ?, succeeded = ?, failed = ?, lost = ?, failed_us = ?,"
+                     " finished_us = ?, present = present + ? WHERE id = ?"},
+  {Sql::EmptyBatches, "SELECT id FROM galley_batches WHERE present = 0 AND finished_us < ? ORDER BY finished_us, id LIMIT ?"},
+  {Sql::DropBatch,   "DELETE FROM galley_batches WHERE id = ?"},
+  {Sql::InsertCallback, "INSERT INTO galley_callbacks (batch, trigger, job) VALUES (?, ?, ?)"},
+  {Sql::FindCallback, "SELECT batch, trigger FROM galley_callbacks WHERE job = ?"},
+  {Sql::CallbacksOf, "SELECT job FROM galley_callbacks WHERE batch = ?"},
+  {Sql::CallbacksBy, "SELECT job FROM galley_callbacks WHERE batch = ? AND trigger = ? ORDER BY job"},
+  {Sql::DropCallback, "DELETE FROM galley_callbacks WHERE job = ?"},
+
+  {Sql::FindSchedule, "SELECT name, expression, zone, misfire, overlap, jitter_us, spread_us, job, payload, paused,"
+                     " anchor_us, next_us, last_us, last_job, enqueued, skipped FROM galley_schedules WHERE name = ?"},
+  {Sql::SchedulesAfter, "SELECT name, expression, zone, misfire, overlap, jitter_us, spread_us, job, payload, paused,"
+                     " anchor_us, next_us, last_us, last_job, enqueued, skipped FROM galley_schedules WHERE name > ?"
+                     " ORDER BY name LIMIT ?"},
+  {Sql::ScheduleRule, "SELECT expression, zone, misfire, overlap, jitter_us, spread_us FROM galley_schedules WHERE name = ?"},
+  {Sql::CountSchedules, "SELECT count(*) FROM galley_schedules"},
+  {Sql::DueSchedules, "SELECT next_us, name FROM galley_schedules WHERE queue = ? AND next_us <= ? ORDER BY next_us, name LIMIT ?"},
+  {Sql::NextSchedule, "SELECT next_us FROM galley_schedules WHERE queue = ? AND next_us IS NOT NULL ORDER BY next_us LIMIT 1"},
+  {Sql::PutSchedule, "INSERT INTO galley_schedules (name, queue, expression, zone, misfire, overlap, jitter_us, spread_us, job,"
+                     " payload, anchor_us, next_us, last_us, last_job, enqueued, skipped)"
+                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
+                     " queue = excluded.queue, expression = excluded.expression, zone = excluded.zone,"
+                     " misfire = excluded.misfire, overlap = excluded.overlap, jitter_us = excluded.jitter_us,"
+                     " spread_us = excluded.spread_us, job = excluded.job, payload = excluded.payload,"
+                     " anchor_us = excluded.anchor_us, next_us = excluded.next_us, last_us = excluded.last_us,"
+                     " last_job = excluded.last_job, enqueued = excluded.enqueued, skipped = excluded.skipped"},
+  {Sql::TickSchedule, "UPDATE galley_schedules SET next_us = ?, last_us = ?, last_job = ?, enqueued = ?, skipped = ?"
+                     " WHERE name = ?"},
+  {Sql::PauseSchedule, "UPDATE galley_schedules SET paused = ? WHERE name = ?"},
+  {Sql::DropSchedule, "DELETE FROM galley_schedules WHERE name = ?"},
 }};
 // clang-format on
 

@@ -22,6 +22,10 @@ struct SqliteOptions {
   Durability durability = Durability::Full;
   bool force_network_fs = false;       ///< locks and shared memory do not work reliably there
   const base::Clock* clock = nullptr;  ///< must outlive the store
+  /// How long a call waits while another program holds the file locked, before it fails with Unavailable; 0: it fails
+  /// at once. Calls that wait for each other end within twice that time, however many they are.
+  Duration busy_timeout = limits::kBusyTimeout;
+  bool adopt = false;  ///< adds the tables to an SQLite file that has others
 };
 
 /// Opens or creates the file (mode 0600). Errors: NotAStore, NewerSchema, ReadOnly, DiskFull, Unavailable, Io,

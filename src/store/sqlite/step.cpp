@@ -75,8 +75,12 @@ Result<StepAnswer> Backend::step(std::size_t limit) {
   if (auto valid = check_limit(limit, limits::kMaxStep); !valid) return valid.error();
   auto idle = read([&](Transaction& tx) {
     const StepPlan plan = plan_step(tx, 1);
-    return std::pair(plan.due.empty() && plan.lapsed.empty() && plan.dead.empty() &&
-                         prunable(db_, directory_, tx.wall_us(), 1).empty(),
+    if (!plan.ticks.empty()) {
+      for (const auto& [name, queue] : directory_.queues()) read_timetables(due_schedules(tx, queue, limit));
+    }
+    return std::pair(!plan.over && plan.due.empty() && plan.ticks.empty() && plan.lapsed.empty() && plan.dead.empty() &&
+                         prunable(db_, directory_, tx.wall_us(), 1).empty() && !has_old_minutes(tx) &&
+                         !has_empty_batches(tx),
                      plan.next);
   });
   if (!idle) return idle.error();
@@ -87,17 +91,23 @@ Result<StepAnswer> Backend::step(std::size_t limit) {
   }
   return write(Sync::No, Rings::Yes, [&](Transaction& tx) {
     StepAnswer answer;
+    answer.expired = expire(tx, limit);  // first: what is over must not become due
     StepPlan plan = plan_step(tx, limit);
     for (const Due& due : plan.due) promote_one(tx, due.queue, due.due_us, due.id);
     answer.promoted = static_cast<int>(plan.due.size());
+    const Ticked ticked = tick(tx, plan.ticks, limit);
+    answer.ticked = ticked.jobs;
     for (const auto& [epoch, id] : plan.lapsed) recover_one(tx, id, epoch, answer);
     answer.dead_workers.assign(plan.bereft.begin(), plan.bereft.end());
     if (plan.lapsed.size() < limit) {
       for (const WorkerId worker : plan.dead) Query(db_, Sql::DeleteWorker).bind(worker).run();
     }
     answer.pruned = prune(tx, limit);
+    const bool more_minutes = drop_old_minutes(tx);
+    const bool more_batches = drop_empty_batches(tx, limit);
     const auto full = [&](std::size_t done) { return done >= limit; };
-    answer.more = full(plan.due.size()) || full(plan.lapsed.size()) || full(static_cast<std::size_t>(answer.pruned));
+    answer.more = ticked.more || more_minutes || more_batches || full(plan.due.size()) || full(plan.lapsed.size()) ||
+                  full(static_cast<std::size_t>(answer.expired)) || full(static_cast<std::size_t>(answer.pruned));
     answer.next = answer.more ? Duration{0} : plan_step(tx, 1).next;
     return answer;
   });
@@ -106,15 +116,23 @@ Result<StepAnswer> Backend::step(std::size_t limit) {
 Backend::StepPlan Backend::plan_step(Transaction& tx, std::size_t limit) {
   StepPlan plan;
   plan.next = limits::kSafetyLook;
+  if (const auto expiry = next_expiry(tx)) {
+    plan.over = *expiry <= Duration{0};
+    plan.next = std::clamp(*expiry, Duration{0}, plan.next);
+  }
   for (const auto& [name, queue] : directory_.queues()) {
     Query rows(db_, Sql::DueHead);
     rows.bind(queue, tx.wall_us(), limit);
     while (rows.row()) plan.due.push_back({queue, rows.integer(0), rows.integer(1)});
+    const auto ticks = due_schedules(tx, queue, limit);
+    plan.ticks.insert(plan.ticks.end(), ticks.begin(), ticks.end());
     if (const auto soonest = next_due(tx, {name})) plan.next = std::min(plan.next, *soonest);
   }
   std::sort(plan.due.begin(), plan.due.end(),
             [](const Due& a, const Due& b) { return std::pair(a.due_us, a.id) < std::pair(b.due_us, b.id); });
   plan.due.resize(std::min(plan.due.size(), limit));
+  std::sort(plan.ticks.begin(), plan.ticks.end());
+  plan.ticks.resize(std::min(plan.ticks.size(), limit));
 
   std::set<WorkerId> alive;
   {
@@ -173,6 +191,7 @@ void Backend::recover_one(Transaction& tx, JobId id, std::int64_t epoch, StepAns
   move.extras = kHasAttempts;
   if (event == Die) {
     move.set_error = true;
+    move.error_class = "crashed";
     move.error = "quarantined: " + std::to_string(move.counters.crashes) + " workers died while they ran it";
   }
   if (is_ended(move.state) && (row->extras & kHasExtras) != 0) Query(db_, Sql::DropExtra).bind(id, "checkpoint").run();
@@ -181,7 +200,8 @@ void Backend::recover_one(Transaction& tx, JobId id, std::int64_t epoch, StepAns
   crashed.report.run_time = Duration(std::max<std::int64_t>(0, tx.wall_us() - started_us));
   keep_attempt(id, move.counters.attempts, crashed, started_us, tx.wall_us(), worker);
   write_row(db_, id, move);
-  tx.enter({id, lane, move.state, move.position});
+  tx.enter({id, lane, move.state, move.position, row->deadline_us});
+  if (is_ended(move.state)) ended(tx, *row, move.state);
   ++(event == Die ? answer.quarantined : answer.recovered);
 }
 
@@ -190,16 +210,18 @@ int Backend::prune(Transaction& tx, std::size_t limit) {
   for (const Prunable& one : gone) {
     const auto row = read_row(db_, one.id);
     if (!row) throw SqlError(SQLITE_CORRUPT, "completed job " + std::to_string(one.id) + " is missing");
-    erase_job(tx, row->place, row->extras);
+    erase_job(tx, *row);
   }
   return static_cast<int>(gone.size());
 }
 
-void Backend::erase_job(Transaction& tx, const Place& place, int extras) {
-  tx.leave(place);
-  if ((extras & kHasExtras) != 0) Query(db_, Sql::DropExtras).bind(place.id).run();
-  if ((extras & kHasAttempts) != 0) Query(db_, Sql::DropAttempts).bind(place.id).run();
-  Query(db_, Sql::DeleteJob).bind(place.id).run();
+void Backend::erase_job(Transaction& tx, const JobRow& row) {
+  const JobId id = row.place.id;
+  tx.leave(row.place);
+  erased(tx, row);
+  if ((row.extras & kHasExtras) != 0) Query(db_, Sql::DropExtras).bind(id).run();
+  if ((row.extras & kHasAttempts) != 0) Query(db_, Sql::DropAttempts).bind(id).run();
+  Query(db_, Sql::DeleteJob).bind(id).run();
 }
 
 }  // namespace galley::store::sqlite

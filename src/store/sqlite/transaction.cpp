@@ -1,23 +1,30 @@
 #include "store/sqlite/transaction.hpp"
 
+#include <algorithm>
+
 #include "base/assert.hpp"
+#include "store/limit_rules.hpp"
 
 namespace galley::store::sqlite {
 
 Transaction::Transaction(Database& db, Directory& directory, const base::Clock& clock, Kind kind)
     : db_(db), directory_(directory), kind_(kind) {
-  Query(db_, kind == Kind::Write ? Sql::BeginWrite : Sql::Begin).run();
+  begin();
   open_ = true;
   try {
-    directory_.refresh();
     Query row(db_, Sql::ReadClock);
     if (!row.row()) throw SqlError(SQLITE_CORRUPT, "its clock row is missing");
     next_id_ = row.integer(0);
     tick_ = row.integer(1);
     epoch_ = row.integer(2);
     signals_ = row.integer(3);
+    enqueued_us_ = row.integer(4);
+    names_ = row.integer(5);
+    config_ = row.integer(6);
+    has_schedules_ = row.integer(7) != 0;
+    directory_.refresh(names_, config_);
   } catch (...) {
-    sqlite3_exec(db_.raw(), "ROLLBACK", nullptr, nullptr, nullptr);
+    roll_back();
     throw;
   }
   // Read under the lock, so that a transaction that waited long does not write old times.
@@ -27,25 +34,73 @@ Transaction::Transaction(Database& db, Directory& directory, const base::Clock& 
 
 Transaction::~Transaction() {
   if (!open_) return;
-  if (db_.in_transaction()) sqlite3_exec(db_.raw(), "ROLLBACK", nullptr, nullptr, nullptr);
+  roll_back();
   directory_.rolled_back();
 }
 
+void Transaction::begin() {
+  if (kind_ != Kind::Joined) {
+    Query(db_, kind_ == Kind::Write ? Sql::BeginWrite : Sql::Begin).run();
+    return;
+  }
+  directory_.forget();  // the application may have rolled back since the last call
+  db_.execute("SAVEPOINT galley_call");
+}
+
+void Transaction::roll_back() noexcept {
+  if (!db_.in_transaction()) return;  // SQLite has rolled back itself
+  const char* const sql = kind_ == Kind::Joined ? "ROLLBACK TO galley_call; RELEASE galley_call" : "ROLLBACK";
+  sqlite3_exec(db_.raw(), sql, nullptr, nullptr, nullptr);
+}
+
 void Transaction::commit() {
-  if (kind_ == Kind::Write) {
+  if (kind_ != Kind::Read) {
     for (const auto& [lane, by] : counts_) {
       Query(db_, Sql::AddCounts).bind(by[0], by[1], by[2], by[3], by[4], by[5], by[6], by[7], by[8], lane).run();
     }
-    if (clock_changed_) Query(db_, Sql::WriteClock).bind(next_id_, tick_, epoch_, signals_).run();
+    for (const auto& [lane, jobs] : enqueued_) Query(db_, Sql::AddEnqueued).bind(minute_of(wall_us_), lane, jobs).run();
+    for (const auto& [queue, change] : waiting_) {
+      if (change.by != 0) Query(db_, Sql::AddWaiting).bind(change.by, queue).run();
+    }
+    if (directory_.has_grown()) touched(), ++names_;
+    if (clock_changed_) {
+      Query(db_, Sql::WriteClock).bind(next_id_, tick_, epoch_, signals_, enqueued_us_, names_, config_).run();
+    }
   }
   committing_ = kind_ == Kind::Write;
-  Query(db_, Sql::Commit).run();
+  if (kind_ == Kind::Joined) {
+    db_.execute("RELEASE galley_call");
+  } else {
+    Query(db_, Sql::Commit).run();
+  }
   committing_ = false;
   open_ = false;
   directory_.committed();
 }
 
+void Transaction::count_waiting(LaneKey lane, JobState state, int by) {
+  if (!waits(state)) return;
+  const QueueKey queue = directory_.lane(lane).queue;
+  if (directory_.max_waiting(queue)) waiting_[queue].by += by;
+}
+
+std::int64_t Transaction::waiting(QueueKey queue) {
+  Waiting& change = waiting_[queue];
+  if (!change.before) {
+    Query row(db_, Sql::QueueWaiting);
+    row.bind(queue);
+    change.before = row.row() ? row.integer(0) : 0;
+  }
+  return *change.before + change.by;
+}
+
+bool Transaction::rings() const noexcept {
+  return rings_ || std::any_of(waiting_.begin(), waiting_.end(), [](const auto& one) { return one.second.by < 0; });
+}
+
 void Transaction::enter(const Place& place) {
+  if (place.expires_us && !is_ended(place.state))
+    Query(db_, Sql::InsertExpiring).bind(*place.expires_us, place.id).run();
   switch (place.state) {
     case JobState::Ready:
       for (const LaneKey lane : directory_.waiting_lanes(place.lane)) {
@@ -65,6 +120,9 @@ void Transaction::enter(const Place& place) {
 
 void Transaction::leave(const Place& place) {
   int gone = 1;
+  if (place.expires_us && !is_ended(place.state)) {
+    gone = Query(db_, Sql::DeleteExpiring).bind(*place.expires_us, place.id).run();
+  }
   switch (place.state) {
     case JobState::Ready:
       for (const LaneKey lane : directory_.waiting_lanes(place.lane)) {
@@ -72,12 +130,12 @@ void Transaction::leave(const Place& place) {
       }
       break;
     case JobState::Scheduled:
-      gone = Query(db_, Sql::DeleteScheduled).bind(directory_.lane(place.lane).queue, place.position, place.id).run();
+      gone &= Query(db_, Sql::DeleteScheduled).bind(directory_.lane(place.lane).queue, place.position, place.id).run();
       break;
     case JobState::Blocked: break;
     default:
       GALLEY_ASSERT(is_ended(place.state));
-      gone = Query(db_, Sql::DeleteEnded).bind(place.lane, name(place.state), place.position, place.id).run();
+      gone &= Query(db_, Sql::DeleteEnded).bind(place.lane, name(place.state), place.position, place.id).run();
   }
   if (gone != 1) throw SqlError(SQLITE_CORRUPT, "job " + std::to_string(place.id) + " is not where its row says it is");
   count(place.lane, place.state, -1);

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 
 #include "base/clock.hpp"
 #include "store/sqlite/directory.hpp"
@@ -15,20 +16,34 @@
 namespace galley::store::sqlite {
 
 /// What galley_jobs.extras remembers, so that a job without them pays for none.
-inline constexpr int kHasExtras = 1;    ///< rows in galley_extras
-inline constexpr int kHasAttempts = 2;  ///< rows in galley_attempts
+inline constexpr int kHasExtras = 1;     ///< rows in galley_extras
+inline constexpr int kHasAttempts = 2;   ///< rows in galley_attempts
+inline constexpr int kHasUnique = 4;     ///< a row in galley_unique, held or not
+inline constexpr int kHasTags = 8;       ///< rows in galley_tags, and what they are in galley_extras
+inline constexpr int kHasGroup = 16;     ///< a row in galley_groups, its payload is in galley_members
+inline constexpr int kHasCallback = 32;  ///< a row in galley_callbacks: it waits for a batch
 
 /// Where a job is, as its row says.
 struct Place {
   JobId id = 0;
   LaneKey lane = 0;
-  JobState state = JobState::Ready;  ///< never Running: that is a row in galley_running beside it
-  std::int64_t position = 0;         ///< rank, due time or time of the end, in microseconds
+  JobState state = JobState::Ready;          ///< never Running: that is a row in galley_running beside it
+  std::int64_t position = 0;                 ///< rank, due time or time of the end, in microseconds
+  std::optional<std::int64_t> expires_us{};  ///< when it is over, should it still wait then
 };
+
+/// Whole minutes since 1970, as statistics are kept by.
+[[nodiscard]] constexpr std::int64_t minute_of(std::int64_t wall_us) noexcept {
+  return std::chrono::floor<std::chrono::minutes>(Duration(wall_us)).count();
+}
 
 class Transaction {
  public:
-  enum class Kind : std::uint8_t { Read, Write };
+  enum class Kind : std::uint8_t {
+    Read,
+    Write,
+    Joined,  ///< a part of a transaction that the application has open on this connection, and ends
+  };
   Transaction(Database& db, Directory& directory, const base::Clock& clock, Kind kind);
   ~Transaction();
   Transaction(const Transaction&) = delete;
@@ -47,11 +62,31 @@ class Transaction {
     touched();
     return tick_ = std::max(tick_ + 1, wall_us_);
   }
+  /// When a job that is enqueued now was: never before an earlier one, so that a time range is a range of ids.
+  [[nodiscard]] std::int64_t next_enqueued_us() noexcept {
+    touched();
+    return enqueued_us_ = std::max(enqueued_us_, wall_us_);
+  }
+  /// There are some in the store; or none, and nobody needs to look for them.
+  [[nodiscard]] bool has_schedules() const noexcept { return has_schedules_; }
   void signal() noexcept { touched(), ++signals_; }
   [[nodiscard]] std::uint64_t signals() const noexcept { return static_cast<std::uint64_t>(signals_); }
 
   /// Counts a job into or out of a state.
-  void count(LaneKey lane, JobState state, int by) { counts_[lane][static_cast<std::size_t>(state)] += by; }
+  void count(LaneKey lane, JobState state, int by) {
+    counts_[lane][static_cast<std::size_t>(state)] += by;
+    if (directory_.has_bounds()) count_waiting(lane, state, by);
+  }
+  /// The scheduled, ready and blocked jobs of a queue that has a bound.
+  [[nodiscard]] std::int64_t waiting(QueueKey queue);
+  /// Others want to know of it: something was added, or there is room in a queue that has a bound.
+  [[nodiscard]] bool rings() const noexcept;
+  void ring() noexcept { rings_ = true; }
+  /// A setting of a queue or of the store was changed.
+  void configured() noexcept { touched(), ++config_; }
+
+  /// Counts a new job for the statistics of the present minute.
+  void enqueued(LaneKey lane) { ++enqueued_[lane]; }
 
   /// Adds or removes the row that a waiting or ended job has in its hot table, and counts it. Not for Running.
   void enter(const Place& place);
@@ -59,6 +94,9 @@ class Transaction {
 
  private:
   void touched() noexcept { clock_changed_ = true; }
+  void begin();
+  void roll_back() noexcept;
+  void count_waiting(LaneKey lane, JobState state, int by);
 
   Database& db_;
   Directory& directory_;
@@ -66,13 +104,24 @@ class Transaction {
   bool open_ = false;
   bool committing_ = false;
   bool clock_changed_ = false;
+  bool rings_ = false;
+  bool has_schedules_ = false;
   std::int64_t wall_us_ = 0;
   std::int64_t mono_us_ = 0;
   JobId next_id_ = 0;
   std::int64_t tick_ = 0;
   std::int64_t epoch_ = 0;
   std::int64_t signals_ = 0;
+  std::int64_t enqueued_us_ = 0;
+  std::int64_t names_ = 0;
+  std::int64_t config_ = 0;
   std::map<LaneKey, std::array<int, kJobStates>> counts_;
+  std::map<LaneKey, int> enqueued_;
+  struct Waiting {
+    std::optional<std::int64_t> before;  ///< as it is stored, where somebody asked
+    std::int64_t by = 0;
+  };
+  std::map<QueueKey, Waiting> waiting_;  ///< of queues that have a bound
 };
 
 }  // namespace galley::store::sqlite

@@ -1,0 +1,274 @@
+#include "engine/explain_wait.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <sstream>
+
+#include "base/duration.hpp"
+#include "base/text.hpp"
+#include "job/order.hpp"
+
+namespace galley::engine {
+
+namespace {
+
+constexpr std::size_t kNamedWorkers = 3;
+
+template <class Range, class Value>
+bool has(const Range& range, const Value& value) {
+  return std::find(range.begin(), range.end(), value) != range.end();
+}
+
+bool is_command(const job::JobRecord& job) { return job.content == job::Content::Command; }
+
+bool handles(const store::WorkerCard& card, const job::JobRecord& job) {
+  if (!is_command(job)) return has(card.kinds, job.kind);
+  return card.any_command || has(card.programs, job.program);
+}
+
+std::vector<const store::WorkerStats*> serving(const Facts& facts) {
+  std::vector<const store::WorkerStats*> workers;
+  for (const store::WorkerStats& worker : facts.workers) {
+    if (has(worker.card.queues, facts.job.queue)) workers.push_back(&worker);
+  }
+  return workers;
+}
+
+std::string names_of(const std::vector<const store::WorkerStats*>& workers) {
+  std::string names;
+  for (std::size_t i = 0; i < std::min(workers.size(), kNamedWorkers); ++i) {
+    names += (i == 0 ? "" : ", ") + base::quoted(workers[i]->card.name);
+  }
+  if (workers.size() > kNamedWorkers) names += " and " + std::to_string(workers.size() - kNamedWorkers) + " more";
+  return names;
+}
+
+const store::QueueStats* queue_of(const Facts& facts, const std::string& name) {
+  const auto same = [&](const store::QueueStats& queue) { return queue.queue == name; };
+  const auto at = std::find_if(facts.queues.begin(), facts.queues.end(), same);
+  return at == facts.queues.end() ? nullptr : &*at;
+}
+
+Reason no_handler(const Facts& facts, const std::vector<const store::WorkerStats*>& workers) {
+  const job::JobRecord& job = facts.job;
+  const bool one = workers.size() == 1;
+  if (is_command(job)) {
+    return {"no_handler",
+            (one ? "worker " : "workers ") + names_of(workers) + (one ? " serves" : " serve") +
+                " its queue, but may not run " + base::quoted(job.program),
+            "start it with --allow-commands=" + job.program + ", or with --allow-commands for any program"};
+  }
+  return {"no_handler",
+          (one ? "worker " : "workers ") + names_of(workers) + (one ? " serves" : " serve") +
+              " its queue, but without a handler for the kind " + base::quoted(job.kind),
+          "add worker.handle(\"" + job.kind + "\", ...) to its program, or start the worker that has it"};
+}
+
+/// The pools of a worker that take from the queue; a card whose pools cannot be read has none.
+std::vector<job::PoolSpec> pools_for(const store::WorkerCard& card, const std::string& queue, bool& all) {
+  std::vector<job::PoolSpec> pools;
+  std::istringstream words(card.pools);
+  for (std::string word; words >> word;) {
+    auto pool = job::pool_spec_from(word);
+    const auto takes = [&](const job::PoolQueue& one) { return one.name == queue; };
+    if (pool && std::any_of(pool->queues.begin(), pool->queues.end(), takes)) {
+      pools.push_back(*std::move(pool));
+    } else {
+      all = false;
+    }
+  }
+  return pools;
+}
+
+struct Room {
+  std::int64_t slots = 0;
+  std::int64_t busy = 0;
+  const Runs* longest = nullptr;
+};
+
+/// Slots that could take the job. Of a worker with other pools beside, those that run jobs of these pools' queues.
+Room room_of(const Facts& facts, const std::vector<const store::WorkerStats*>& able) {
+  Room room;
+  for (const store::WorkerStats* worker : able) {
+    bool all = true;
+    const auto pools = pools_for(worker->card, facts.job.queue, all);
+    std::int64_t slots = pools.empty() ? worker->card.slots : 0;
+    std::vector<std::string> queues = pools.empty() ? worker->card.queues : std::vector<std::string>();
+    for (const job::PoolSpec& pool : pools) {
+      slots += pool.slots;
+      for (const job::PoolQueue& queue : pool.queues) queues.push_back(queue.name);
+    }
+    std::int64_t busy = 0;
+    for (const Runs& runs : facts.running) {
+      if (runs.worker != worker->card.name || !has(queues, runs.queue)) continue;
+      ++busy;
+      if (!room.longest || runs.started_at < room.longest->started_at) room.longest = &runs;
+    }
+    if (all) busy = worker->running;  // exact, however many run
+    room.slots += slots;
+    room.busy += std::min(busy, slots);
+  }
+  return room;
+}
+
+std::string job_text(const Runs& runs) {
+  return "job " + std::to_string(runs.id) + (runs.kind.empty() ? "" : " of kind " + base::quoted(runs.kind));
+}
+
+/// Ready jobs, by queue, that strict pools of all able workers take before this one; empty where a pool does not.
+std::map<std::string, std::int64_t> queues_first(const Facts& facts,
+                                                 const std::vector<const store::WorkerStats*>& able) {
+  std::map<std::string, std::int64_t> all;
+  for (const store::WorkerStats* worker : able) {
+    bool every = true;
+    for (const job::PoolSpec& pool : pools_for(worker->card, facts.job.queue, every)) {
+      std::map<std::string, std::int64_t> before;
+      for (const job::PoolQueue& queue : pool.queues) {
+        if (queue.name == facts.job.queue) break;
+        const store::QueueStats* stats = queue_of(facts, queue.name);
+        if (queue.weight > 0 || (stats && stats->paused)) continue;
+        for (const store::LaneStats& lane : facts.lanes) {
+          const bool can = lane.kind.empty() ? worker->card.any_command || !worker->card.programs.empty()
+                                             : has(worker->card.kinds, lane.kind);
+          const std::int64_t ready = lane.count[static_cast<std::size_t>(JobState::Ready)];
+          if (lane.queue == queue.name && can && ready > 0) before[queue.name] = std::max(before[queue.name], ready);
+        }
+      }
+      if (before.empty()) return {};
+      all.insert(before.begin(), before.end());
+    }
+  }
+  return all;
+}
+
+std::string rate_text(const Facts& facts) {
+  const double minutes = static_cast<double>(facts.ended_over.count()) / 60e6;
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f", minutes <= 0 ? 0.0 : static_cast<double>(facts.ended) / minutes);
+  return text;
+}
+
+std::int64_t other_kinds(const Facts& facts) {
+  std::int64_t ready = 0;
+  for (const store::LaneStats& lane : facts.lanes) {
+    if (lane.queue != facts.job.queue || lane.kind == facts.job.kind) continue;
+    ready += lane.count[static_cast<std::size_t>(JobState::Ready)];
+  }
+  return ready;
+}
+
+void explain_line(const Facts& facts, Explanation& into) {
+  const InLine line = *facts.in_line;
+  if (line.before == 0) return;
+  std::string text = (line.at_least ? "at least " : "") + std::to_string(line.before) +
+                     (line.before == 1 ? " job of its kind is" : " jobs of its kind are") + " in line before it";
+  if (const std::int64_t others = other_kinds(facts); others > 0) {
+    text += ", and " + std::to_string(others) + " of other kinds in its queue are ready";
+  }
+  if (const auto left = wait_left(facts)) {
+    text += "; at the rate of the last five minutes (" + rate_text(facts) + " a minute) that takes " +
+            (line.at_least ? "more than " : "about ") + base::format_duration(*left);
+  } else {
+    text += "; none of its kind has ended in the last five minutes, so there is no telling how long that takes";
+  }
+  into.reasons.push_back({"in_line", text,
+                          "galley jobs priority --to 5 " + std::to_string(facts.job.id) +
+                              " lets it overtake; more slots or workers shorten the line"});
+}
+
+}  // namespace
+
+std::optional<Duration> wait_left(const Facts& facts) {
+  if (!facts.in_line || facts.ended <= 0 || facts.ended_over <= Duration{0}) return std::nullopt;
+  const double each = static_cast<double>(facts.ended_over.count()) / static_cast<double>(facts.ended);
+  const double total = each * static_cast<double>(facts.in_line->before);
+  const auto most = static_cast<double>(Duration(limits::kMaxDelay).count());
+  // To the second: what is shown is an estimate.
+  return std::max(Duration(std::chrono::seconds(1)),
+                  Duration(std::chrono::seconds(std::llround(std::min(total, most) / 1e6))));
+}
+
+bool explain_obstacles(const Facts& facts, Explanation& into) {
+  const job::JobRecord& job = facts.job;
+  const std::size_t before = into.reasons.size();
+  const store::QueueStats* const queue = queue_of(facts, job.queue);
+  if (queue && queue->paused) {
+    into.reasons.push_back({"queue_paused",
+                            "its queue " + base::quoted(job.queue) + " is paused: nothing of it is started",
+                            "galley queues resume " + job.queue});
+  }
+  const auto workers = serving(facts);
+  if (workers.empty()) {
+    const bool none = facts.workers.empty();
+    into.reasons.push_back({"no_worker",
+                            none ? "no worker runs on this store"
+                                 : "none of the " + std::to_string(facts.workers.size()) +
+                                       " workers on this store serves its queue " + base::quoted(job.queue),
+                            is_command(job) ? "galley work --queue " + job.queue + " --allow-commands starts one"
+                                            : "start a program with a worker that serves " + job.queue +
+                                                  " and handles " + base::quoted(job.kind)});
+  } else if (std::none_of(workers.begin(), workers.end(), [&](const auto* one) { return handles(one->card, job); })) {
+    into.reasons.push_back(no_handler(facts, workers));
+  }
+  return into.reasons.size() > before;
+}
+
+void explain_ready(const Facts& facts, Explanation& into) {
+  const bool hindered = explain_obstacles(facts, into);
+  auto able = serving(facts);
+  std::erase_if(able, [&](const auto* worker) { return !handles(worker->card, facts.job); });
+  if (!hindered) {
+    const Room room = room_of(facts, able);
+    if (room.busy >= room.slots) {
+      std::string text = "all slots that could run it are busy (" + std::to_string(room.busy) + " of " +
+                         std::to_string(room.slots) + ")";
+      if (room.longest) {
+        text += "; longest runs " + job_text(*room.longest) + ", for " +
+                base::format_duration(std::max(facts.now - room.longest->started_at, Duration{0}));
+      }
+      into.reasons.push_back(
+          {"slots_busy", text,
+           "more slots (galley work --pool NAME=SLOTS:" + facts.job.queue + ") or another worker start it sooner"});
+    }
+    for (const auto& [queue, ready] : queues_first(facts, able)) {
+      into.reasons.push_back({"queues_first",
+                              "its workers take from the queue " + base::quoted(queue) + " first, where " +
+                                  std::to_string(ready) + (ready == 1 ? " job is ready" : " jobs are ready"),
+                              "a pool of its own (--pool NAME=SLOTS:" + facts.job.queue +
+                                  "), or weights (--pool NAME=SLOTS:" + queue + "*3," + facts.job.queue + "*1)"});
+    }
+  }
+  if (facts.in_line) explain_line(facts, into);
+  if (into.reasons.empty()) {
+    into.reasons.push_back({"about_to_start", "nothing is in its way: it is the next of its kind, and a slot is free",
+                            "look again; if it stays so, see the log of worker " + names_of(able)});
+  }
+}
+
+void explain_limits(const Facts& facts, Explanation& into) {
+  const job::JobRecord& job = facts.job;
+  const auto limit = [&](const char* code, const char* what, Time at) {
+    std::string text = std::string(what) + " in " + base::format_duration(std::max(at - facts.now, Duration{0}));
+    const auto left = wait_left(facts);
+    const bool sooner = (job.due_at && *job.due_at >= at) || (left && facts.now + *left >= at);
+    if (sooner) text += ", which is before its turn comes";
+    (sooner ? into.reasons : into.notes).push_back({code, text, ""});
+  };
+  if (job.expires_at && !job.started_at) limit("expires", "it expires unless it has started", *job.expires_at);
+  if (job.deadline_at) limit("deadline", "it expires unless it has ended", *job.deadline_at);
+  const store::QueueStats* const queue = queue_of(facts, job.queue);
+  if (!queue || !queue->max_waiting) return;
+  std::int64_t waiting = 0;
+  for (const JobState state : {JobState::Scheduled, JobState::Ready, JobState::Blocked}) {
+    waiting += queue->count[static_cast<std::size_t>(state)];
+  }
+  if (waiting < *queue->max_waiting) return;
+  into.notes.push_back({"queue_full",
+                        "its queue is full: " + std::to_string(waiting) + " wait, at most " +
+                            std::to_string(*queue->max_waiting) + " may, so enqueues are refused",
+                        "galley queues limit " + job.queue + " --max-waiting N changes the bound"});
+}
+
+}  // namespace galley::engine

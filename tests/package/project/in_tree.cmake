@@ -1,0 +1,17 @@
+# A project that has Galley's sources in a folder of its own. CMake reads this as its CMakeLists.txt.
+cmake_minimum_required(VERSION 3.25)
+project(mailer LANGUAGES CXX)
+
+add_subdirectory(${GALLEY_SOURCES} galley)
+add_executable(mailer mailer.cpp)
+target_link_libraries(mailer PRIVATE galley::galley)
+foreach(name BUILD_TESTING CPACK_GENERATOR)
+  if(DEFINED ${name})
+    message(FATAL_ERROR "galley sets ${name} in the project that it is a part of")
+  endif()
+endforeach()
+foreach(target galley_docs unit_tests)
+  if(TARGET ${target})
+    message(FATAL_ERROR "galley builds ${target} in the project that it is a part of")
+  endif()
+endforeach()
