@@ -16,6 +16,7 @@
 #include "cli/job_source.hpp"
 #include "cli/lines.hpp"
 #include "engine/command.hpp"
+#include "engine/room.hpp"
 #include "job/validate.hpp"
 #include "store/store.hpp"
 
@@ -128,6 +129,7 @@ Result<void> Producer::prepare() {
   probe.queue = queue_;
   probe.kind = flags_.kind.empty() ? "command" : flags_.kind;
   probe.content = typed() ? job::Content::Json : job::Content::Bytes;
+  if (typed()) probe.payload = "null";  // any JSON
   probe.awaits = flags_.batches.after;
   if (auto done = job::apply(options_, probe); !done) return done;
   auto store = context_.open(*settings, true);
@@ -158,8 +160,17 @@ Result<job::NewJob> Producer::job_of(std::optional<std::string_view> line) const
 
 Result<void> Producer::send() {
   if (batch_.empty()) return {};
-  const auto enqueued = store_->enqueue(batch_);
+  auto enqueued = store_->enqueue(batch_);
   if (!enqueued) return enqueued.error();
+  if (options_.wait_for_room > Duration{0}) {
+    engine::RoomWait room(*store_);
+    for (std::size_t i = 0; i < batch_.size(); ++i) {
+      if ((*enqueued)[i].refused == Errc::QueueFull) room.add(i, batch_[i], options_.wait_for_room);
+    }
+    if (room.waiting() > 0) {
+      if (auto waited = room.run(*enqueued); !waited) return waited;
+    }
+  }
   for (const store::Enqueued& job : *enqueued) {
     if (job.refused) {
       context_.complain(job.reason);

@@ -113,6 +113,9 @@ void add_once_options(CLI::App& app, OnceFlags& flags) {
   app.add_option("--group-bytes", flags.group_bytes, "Run a group at this many bytes (default 262144)")
       ->check(CLI::Range(1, limits::kMaxGroupBytes).description(""))
       ->type_name("N");
+  app.add_option("--wait-for-room", flags.wait_for_room,
+                 "While the queue is full, wait this long (default: not at all)")
+      ->type_name("TIME");
   app.add_option("--group-age", flags.group_age, "Run a group this long after its first job (default 5s)")
       ->type_name("TIME");
 }
@@ -146,6 +149,7 @@ Result<JobOptions> options_of(const JobFlags& flags, int usual_attempts) {
 Result<void> read_once(const OnceFlags& flags, JobOptions& options) {
   if (!flags.delay.empty() && !flags.at.empty()) return usage_error("--delay and --at exclude each other; use one");
   if (auto done = read_duration("--delay", flags.delay, options.delay); !done) return done;
+  if (auto done = read_duration("--wait-for-room", flags.wait_for_room, options.wait_for_room); !done) return done;
   if (!flags.at.empty()) {
     const auto at = base::parse_time("--at", flags.at);
     if (!at) return at.error();

@@ -40,6 +40,7 @@ struct OnceFlags {
   std::optional<int> group_jobs;
   std::optional<int> group_bytes;
   std::string group_age;
+  std::string wait_for_room;
 };
 
 void add_job_options(CLI::App& app, JobFlags& flags);

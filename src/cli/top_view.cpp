@@ -33,8 +33,6 @@ std::string bytes_text(std::int64_t bytes) {
   return text;
 }
 
-std::string kind_text(const std::string& kind) { return kind.empty() ? "(command)" : to_cell(kind, kNameColumns); }
-
 /// How far the minutes of a look reach back.
 double seconds_seen(const Snapshot& seen) { return minutes_looked_at(seen.now) * 60; }
 
@@ -203,8 +201,8 @@ Section failing_section(const Look& look) {
   section.columns = {{"FAILING KIND"}, {"QUEUE", 1}, {"FAILED/MIN", 0, true}, {"DEAD", 0, true}, {"ERROR"}};
   for (const Failing& one : failing(look.seen)) {
     const auto error = look.errors.find({one.queue, one.kind});
-    section.rows.push_back({kind_text(one.kind), to_cell(one.queue, kNameColumns), rate_text(one.per_minute),
-                            std::to_string(one.dead),
+    section.rows.push_back({to_cell(one.kind, kNameColumns), to_cell(one.queue, kNameColumns),
+                            rate_text(one.per_minute), std::to_string(one.dead),
                             error == look.errors.end() ? "-" : to_cell(error->second, kNameColumns)});
   }
   return section;

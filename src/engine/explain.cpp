@@ -14,8 +14,8 @@ namespace {
 
 std::string about(Duration duration) { return base::format_duration(std::max(duration, Duration{0})); }
 
-std::string of_most(int count, int most, std::string_view what) {
-  return std::to_string(count) + " of at most " + std::to_string(most) + " " + std::string(what);
+std::string counted(int count, std::string_view what) {
+  return std::to_string(count) + " " + std::string(what) + (count == 1 ? "" : "s");
 }
 
 std::string with_error(std::string text, std::string_view error) {
@@ -33,8 +33,8 @@ Reason put_back(const Facts& facts, const std::string& due) {
     return {"put_back", "its attempt was stopped before its end, as by a shutdown of its worker; it goes on " + due,
             ""};
   }
-  std::string text =
-      "it waits after " + of_most(job.counters.errors, job.policy.max_attempts, "errors") + ", and tries again " + due;
+  std::string text = "it waits after error " + std::to_string(job.counters.errors) + " of at most " +
+                     std::to_string(job.policy.max_attempts) + ", and tries again " + due;
   return {"backoff", with_error(std::move(text), job.error), run + "; galley jobs show tells what went wrong"};
 }
 
@@ -152,7 +152,8 @@ Reason dead(const Facts& facts) {
   }
   std::string text = "it is dead";
   if (counters.errors >= job.policy.max_attempts) {
-    text += " after " + of_most(counters.errors, job.policy.max_attempts, "errors");
+    text +=
+        " after " + counted(counters.errors, "error") + " (at most " + std::to_string(job.policy.max_attempts) + ")";
   } else if (counters.pauses > job.policy.max_pauses) {
     text += " because it was paused more than " + std::to_string(job.policy.max_pauses) + " times";
   }
@@ -163,8 +164,7 @@ Reason ended(const Facts& facts) {
   const job::JobRecord& job = facts.job;
   const std::string id = std::to_string(job.id);
   const std::string again = "galley jobs retry " + id + " runs it again; galley jobs delete " + id + " removes it";
-  const std::string tries =
-      std::to_string(job.counters.attempts) + (job.counters.attempts == 1 ? " attempt" : " attempts");
+  const std::string tries = counted(job.counters.attempts, "attempt");
   switch (job.state) {
     case JobState::Completed: return {"completed", "it has completed, after " + tries, ""};
     case JobState::Dead: return dead(facts);

@@ -28,6 +28,12 @@ bool handles(const store::WorkerCard& card, const job::JobRecord& job) {
   return card.any_command || has(card.programs, job.program);
 }
 
+/// Whether it may be able to run a kind of which only the name is known: a command's is its program's last part.
+bool may_handle(const store::WorkerCard& card, const std::string& kind) {
+  const auto names = [&](const std::string& program) { return program.substr(program.rfind('/') + 1) == kind; };
+  return card.any_command || has(card.kinds, kind) || std::any_of(card.programs.begin(), card.programs.end(), names);
+}
+
 std::vector<const store::WorkerStats*> serving(const Facts& facts) {
   std::vector<const store::WorkerStats*> workers;
   for (const store::WorkerStats& worker : facts.workers) {
@@ -130,10 +136,8 @@ std::map<std::string, std::int64_t> queues_first(const Facts& facts,
         const store::QueueStats* stats = queue_of(facts, queue.name);
         if (queue.weight > 0 || (stats && stats->paused)) continue;
         for (const store::LaneStats& lane : facts.lanes) {
-          const bool can = lane.kind.empty() ? worker->card.any_command || !worker->card.programs.empty()
-                                             : has(worker->card.kinds, lane.kind);
           const std::int64_t ready = lane.count[static_cast<std::size_t>(JobState::Ready)];
-          if (lane.queue == queue.name && can && ready > 0) before[queue.name] = std::max(before[queue.name], ready);
+          if (lane.queue == queue.name && ready > 0 && may_handle(worker->card, lane.kind)) before[queue.name] += ready;
         }
       }
       if (before.empty()) return {};
@@ -150,32 +154,41 @@ std::string rate_text(const Facts& facts) {
   return text;
 }
 
-std::int64_t other_kinds(const Facts& facts) {
+/// Ready jobs of its queue that the same workers can run.
+std::int64_t other_kinds(const Facts& facts, const std::vector<const store::WorkerStats*>& able) {
   std::int64_t ready = 0;
   for (const store::LaneStats& lane : facts.lanes) {
     if (lane.queue != facts.job.queue || lane.kind == facts.job.kind) continue;
-    ready += lane.count[static_cast<std::size_t>(JobState::Ready)];
+    const auto can = [&](const store::WorkerStats* worker) { return may_handle(worker->card, lane.kind); };
+    if (std::any_of(able.begin(), able.end(), can)) ready += lane.count[static_cast<std::size_t>(JobState::Ready)];
   }
   return ready;
 }
 
-void explain_line(const Facts& facts, Explanation& into) {
+void explain_line(const Facts& facts, const std::vector<const store::WorkerStats*>& able, Explanation& into) {
   const InLine line = *facts.in_line;
-  if (line.before == 0) return;
+  const std::int64_t others = other_kinds(facts, able);
+  const std::string advice = "galley jobs priority --to 5 " + std::to_string(facts.job.id) +
+                             " lets it overtake; more slots or workers shorten the line";
+  if (line.before == 0) {
+    if (others == 0 || into.reasons.empty()) return;  // a free slot takes the others, too
+    into.reasons.push_back(
+        {"in_line",
+         "it is the next of its kind, and shares its slots with " + std::to_string(others) +
+             " ready jobs of other kinds in its queue; those of its priority that came first go first",
+         advice});
+    return;
+  }
   std::string text = (line.at_least ? "at least " : "") + std::to_string(line.before) +
                      (line.before == 1 ? " job of its kind is" : " jobs of its kind are") + " in line before it";
-  if (const std::int64_t others = other_kinds(facts); others > 0) {
-    text += ", and " + std::to_string(others) + " of other kinds in its queue are ready";
-  }
+  if (others > 0) text += ", and " + std::to_string(others) + " of other kinds in its queue are ready";
   if (const auto left = wait_left(facts)) {
     text += "; at the rate of the last five minutes (" + rate_text(facts) + " a minute) that takes " +
             (line.at_least ? "more than " : "about ") + base::format_duration(*left);
   } else {
     text += "; none of its kind has ended in the last five minutes, so there is no telling how long that takes";
   }
-  into.reasons.push_back({"in_line", text,
-                          "galley jobs priority --to 5 " + std::to_string(facts.job.id) +
-                              " lets it overtake; more slots or workers shorten the line"});
+  into.reasons.push_back({"in_line", text, advice});
 }
 
 }  // namespace
@@ -240,7 +253,7 @@ void explain_ready(const Facts& facts, Explanation& into) {
                                   "), or weights (--pool NAME=SLOTS:" + queue + "*3," + facts.job.queue + "*1)"});
     }
   }
-  if (facts.in_line) explain_line(facts, into);
+  if (facts.in_line) explain_line(facts, able, into);
   if (into.reasons.empty()) {
     into.reasons.push_back({"about_to_start", "nothing is in its way: it is the next of its kind, and a slot is free",
                             "look again; if it stays so, see the log of worker " + names_of(able)});
@@ -249,15 +262,15 @@ void explain_ready(const Facts& facts, Explanation& into) {
 
 void explain_limits(const Facts& facts, Explanation& into) {
   const job::JobRecord& job = facts.job;
-  const auto limit = [&](const char* code, const char* what, Time at) {
-    std::string text = std::string(what) + " in " + base::format_duration(std::max(at - facts.now, Duration{0}));
+  const auto limit = [&](const char* code, const char* unless, Time at) {
+    std::string text = "it expires in " + base::format_duration(std::max(at - facts.now, Duration{0})) + ", " + unless;
     const auto left = wait_left(facts);
     const bool sooner = (job.due_at && *job.due_at >= at) || (left && facts.now + *left >= at);
-    if (sooner) text += ", which is before its turn comes";
+    if (sooner) text += "; that is before its turn comes";
     (sooner ? into.reasons : into.notes).push_back({code, text, ""});
   };
-  if (job.expires_at && !job.started_at) limit("expires", "it expires unless it has started", *job.expires_at);
-  if (job.deadline_at) limit("deadline", "it expires unless it has ended", *job.deadline_at);
+  if (job.expires_at && !job.started_at) limit("expires", "unless it has started", *job.expires_at);
+  if (job.deadline_at) limit("deadline", "unless it has ended", *job.deadline_at);
   const store::QueueStats* const queue = queue_of(facts, job.queue);
   if (!queue || !queue->max_waiting) return;
   std::int64_t waiting = 0;

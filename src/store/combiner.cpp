@@ -42,7 +42,9 @@ Result<std::vector<Enqueued>> Combiner::enqueue(std::vector<job::NewJob> jobs) {
 
   std::unique_lock lock(mutex_);
   me.came = batches_;
+  ++outside_;
   room_.wait(lock, [&] { return unreachable_ > me.came || has_room(me.count, me.bytes); });
+  --outside_;
   if (unreachable_ > me.came) return why_;
   line_.push_back(&me);
   jobs_ += me.count;
@@ -86,6 +88,11 @@ void Combiner::dismiss_all_before(std::uint64_t batch, const Error& error) {
 std::size_t Combiner::waiting() const {
   const std::lock_guard lock(mutex_);
   return line_.size();
+}
+
+std::size_t Combiner::waiting_outside() const {
+  const std::lock_guard lock(mutex_);
+  return outside_;
 }
 
 bool Combiner::has_room(std::size_t jobs, std::size_t bytes) const noexcept {

@@ -34,6 +34,8 @@ class Combiner {
 
   /// Callers that stand in line now, with those of the batch under way.
   [[nodiscard]] std::size_t waiting() const;
+  /// Callers for whom the line has no room now.
+  [[nodiscard]] std::size_t waiting_outside() const;
 
  private:
   struct Caller;
@@ -52,6 +54,7 @@ class Combiner {
   std::deque<Caller*> line_;  ///< the front one leads; those of the batch under way stay until it is answered
   std::size_t jobs_ = 0;      ///< of the line
   std::size_t bytes_ = 0;
+  std::size_t outside_ = 0;
   std::uint64_t batches_ = 0;      ///< sent so far
   std::uint64_t unreachable_ = 0;  ///< the last one that found the store unreachable; 0: none
   Error why_;                      ///< of `unreachable_`

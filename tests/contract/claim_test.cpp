@@ -25,6 +25,8 @@ TEST_P(TakeClaim, HandsOutAllThatTheAttemptNeeds) {
   expected.priority = 2;
   expected.policy = policy;
   expected.enqueued_at = enqueued;
+  expected.waited = 2s;
+  expected.waited = 2s;
   EXPECT_EQ(to_text(claim), to_text(expected));
   EXPECT_EQ(state(id), JobState::Running);
   EXPECT_EQ(find(id).worker, "host:1");

@@ -92,8 +92,7 @@ TEST_P(Validation, ABadFinishRefusesItsBatch) {
     change(bad);
     expect_finish_refused(good, bad, what);
   };
-  for (const JobEvent event :
-       {JobEvent::Due, JobEvent::Unblock, JobEvent::Claim, JobEvent::Crash, JobEvent::Revive}) {
+  for (const JobEvent event : {JobEvent::Due, JobEvent::Unblock, JobEvent::Claim, JobEvent::Crash, JobEvent::Revive}) {
     expect(name(event).data(), [&](Finish& f) { f.event = event; });
   }
   expect("a negative delay", [](Finish& f) { f.delay = -1us; });

@@ -74,6 +74,27 @@ TEST(Limit, AFullQueueRefusesAndSaysSo) {
   EXPECT_EQ(bench.run({"enqueue", "--", "true"}).exit_code, 0);
 }
 
+TEST(Limit, AnEnqueueWaitsForRoomAsLongAsItIsTold) {
+  const Bench bench;
+  ASSERT_EQ(bench.run({"enqueue", "--", "true"}).exit_code, 0);
+  ASSERT_EQ(bench.run({"queues", "limit", "default", "--max-waiting", "1"}).exit_code, 0);
+  EXPECT_EQ(bench.run({"enqueue", "--wait-for-room", "10ms", "--", "true"}).exit_code, 1);
+  Process waiting(bench.dir(), {.arguments = {"enqueue", "--wait-for-room", "1h", "--", "true"}});
+  ASSERT_EQ(work(bench).exit_code, 0);
+  EXPECT_EQ(waiting.finish().exit_code, 0);
+}
+
+TEST(Cancel, StopsACommandThatRunsInAnotherProcess) {
+  const Bench bench;
+  const Fifo started(bench.dir().file("started"));
+  ASSERT_EQ(bench.run({"enqueue", "--attempts", "5", "--", "sh", "-c", "echo > started; exec sleep 600"}).exit_code, 0);
+  Process worker(bench.dir(), {.arguments = {"work", "--allow-commands", "--drain"}});
+  ASSERT_TRUE(started.wait());
+  EXPECT_EQ(bench.run({"jobs", "cancel", "1"}).exit_code, 0);
+  EXPECT_EQ(worker.finish().exit_code, 0);
+  EXPECT_EQ(bench.state(1), "cancelled") << "and it is not tried again";
+}
+
 TEST(Limit, AFullStoreRefusesWhatIsNew) {
   const Bench bench;
   ASSERT_EQ(bench.run({"enqueue", "--", "true"}).exit_code, 0);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <stdexcept>
 #include <thread>
@@ -36,6 +37,7 @@ class GatedStore : public ForwardingStore {
     }
     for (const job::NewJob& job : jobs) {
       if (job.kind == "bad") return Error{Errc::InvalidInput, "bad", Written::Nothing};
+      if (job.kind == "away") return Error{Errc::Unavailable, "away", Written::Nothing};
       if (job.kind == "broken") throw std::runtime_error("out of luck");
     }
     return ForwardingStore::enqueue(jobs);
@@ -52,6 +54,7 @@ struct Line {
   GatedStore store{clock};
   std::vector<std::optional<Result<std::vector<store::Enqueued>>>> answers;
   std::vector<std::thread> threads;
+  std::function<void()> before_the_gate_opens = [] {};
 
   void run(std::vector<std::vector<job::NewJob>> callers) {
     answers.resize(callers.size());
@@ -63,6 +66,7 @@ struct Line {
     }
     // The line's length is the event that the gate waits for.
     while (store.combiner().waiting() < callers.size()) std::this_thread::yield();
+    before_the_gate_opens();
     store.gate.set();
     for (std::thread& thread : threads) thread.join();
   }
@@ -118,6 +122,40 @@ TEST(Combiner, AnExceptionOfTheStoreReachesAllAsAnError) {
   for (const std::size_t i : {1U, 2U}) {
     ASSERT_TRUE(line.answers[i]->has_error());
     EXPECT_EQ(line.answers[i]->error().written, Written::Unknown);
+  }
+}
+
+TEST(Combiner, AnUnreachableStoreFailsAllThatHaveWaitedAsLong) {
+  Line line;
+  std::vector<std::vector<job::NewJob>> callers{{job_of("first")}};
+  for (int i = 0; i < 6; ++i) callers.emplace_back(std::vector(limits::kMaxEnqueueBatch / 3, job_of("x", "away")));
+  line.run(callers);
+  EXPECT_TRUE(line.answers[0]->has_value());
+  EXPECT_EQ(line.store.batches.size(), 2U) << "all six were there when the second batch was sent";
+  for (std::size_t i = 1; i < callers.size(); ++i) {
+    ASSERT_TRUE(line.answers[i]->has_error());
+    EXPECT_EQ(line.answers[i]->error().code, Errc::Unavailable);
+  }
+  EXPECT_TRUE(line.store.combiner().enqueue({job_of("later")})) << "who comes later asks for himself";
+}
+
+TEST(Combiner, WhoWaitsForRoomInTheLineFailsWithTheOthers) {
+  Line line;
+  const std::vector big(limits::kMaxMergeJobs / 2, job_of("x", "away"));
+  std::vector<std::optional<Result<std::vector<store::Enqueued>>>> outside(3);
+  std::vector<std::thread> threads;
+  line.before_the_gate_opens = [&] {
+    for (auto& answer : outside) {
+      threads.emplace_back([&] { answer = line.store.combiner().enqueue(big); });
+    }
+    while (line.store.combiner().waiting_outside() < outside.size()) std::this_thread::yield();
+  };
+  line.run({{job_of("first")}, big, std::vector(limits::kMaxMergeJobs / 2 - 1, job_of("y", "away"))});
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(line.store.batches.size(), 2U);
+  for (const auto& answer : outside) {
+    ASSERT_TRUE(answer->has_error());
+    EXPECT_EQ(answer->error().code, Errc::Unavailable);
   }
 }
 

@@ -104,6 +104,26 @@ TEST(Ending, ATimeOutKeepsTheTextOfTheExceptionItCaused) {
   EXPECT_EQ(finish.report.error, "timed out after 30s: boom");
 }
 
+TEST(Ending, AnAttemptStoppedAtItsDeadlineExpiresItsJob) {
+  store::Finish finish = finish_of(rules(), returned({}, true), StopReason::Deadline, 0.5);
+  EXPECT_EQ(finish.event, job::JobEvent::Expire);
+  EXPECT_EQ(finish.outcome, "expired");
+  EXPECT_EQ(finish.report.error, "its deadline has passed");
+  EXPECT_EQ(finish.report.error_class, "expired");
+  EXPECT_EQ(finish.counters.attempts, 1);
+  EXPECT_EQ(finish.counters.errors, 0);
+  finish = finish_of(rules(), threw(true), StopReason::Deadline, 0.5);
+  EXPECT_EQ(finish.event, job::JobEvent::Expire);
+  EXPECT_EQ(finish.report.error, "its deadline has passed: boom");
+}
+
+TEST(Ending, WhatAHandlerSaysAtItsDeadlineStands) {
+  EXPECT_EQ(judge(returned(Outcome::done(), true), StopReason::Deadline).ending, Ending::Completed);
+  EXPECT_EQ(judge(returned(Outcome::fail("x"), true), StopReason::Deadline).ending, Ending::Failed)
+      << "put back, and expired by the next step";
+  EXPECT_EQ(judge(returned({}, false), StopReason::Deadline).ending, Ending::Completed) << "it never looked";
+}
+
 TEST(Ending, AnErrorIsFoundByItsTypeOrElseByHowItEnded) {
   const auto class_of = [](AttemptEnd end, StopReason reason, std::string seen) {
     end.report.error_class = std::move(seen);

@@ -133,6 +133,19 @@ TEST(ExplainReady, BusySlotsAreCountedAndTheLongestRunIsNamed) {
   EXPECT_TRUE(says(first(seen).text, "job 4")) << first(seen).text;
 }
 
+TEST(ExplainReady, OtherKindsThatShareItsBusySlotsAreCounted) {
+  Facts seen = facts(JobState::Ready);
+  seen.workers[0].running = 1;
+  seen.workers[0].card.kinds = {"send", "print"};
+  seen.workers[0].card.programs = {"/bin/gzip"};
+  seen.lanes = {ready("mail", "print", 3), ready("mail", "gzip", 4), ready("mail", "nobody", 5),
+                ready("mail", "send", 1)};
+  EXPECT_EQ(codes(seen), "slots_busy in_line");
+  EXPECT_TRUE(says(explain(seen).reasons.at(1).text, "with 7 ready jobs")) << explain(seen).reasons.at(1).text;
+  seen.workers[0].running = 0;
+  EXPECT_EQ(codes(seen), "about_to_start");
+}
+
 TEST(ExplainReady, SlotsOfPoolsForOtherQueuesDoNotHelpIt) {
   Facts seen = facts(JobState::Ready);
   seen.workers = {worker("host:1", "a=1:mail b=4:other", {"mail", "other"}, {"send"}, 5)};
@@ -220,7 +233,7 @@ TEST(ExplainScheduled, SaysWhatPutItBack) {
   seen.attempts.resize(1);
   seen.attempts[0].outcome = "failed";
   EXPECT_EQ(codes(seen), "backoff");
-  EXPECT_TRUE(says(first(seen).text, "2 of at most 10 errors")) << first(seen).text;
+  EXPECT_TRUE(says(first(seen).text, "after error 2 of at most 10")) << first(seen).text;
   EXPECT_TRUE(first(seen).text.ends_with(": no route")) << first(seen).text;
   seen.attempts[0].outcome = "snoozed";
   EXPECT_EQ(codes(seen), "snoozed");
@@ -292,7 +305,7 @@ TEST(ExplainEnded, ADeadJobTellsItsTriesAndAQuarantinedOneWhichKilledTheirWorker
   seen.job.counters = {.attempts = 10, .errors = 10, .pauses = 0, .snoozes = 0, .crashes = 2};
   seen.job.error = "boom";
   EXPECT_EQ(codes(seen), "dead");
-  EXPECT_EQ(first(seen).text, "it is dead after 10 of at most 10 errors: boom");
+  EXPECT_EQ(first(seen).text, "it is dead after 10 errors (at most 10): boom");
   seen.job.counters.crashes = 3;
   seen.attempts.resize(4);
   for (int i = 0; i < 4; ++i) {

@@ -186,6 +186,56 @@ TEST(WorkerCore, ATimeOutStopsThenKillsACommand) {
   EXPECT_TRUE(bench.core.due(bench.now + 9s).empty());
 }
 
+TEST(WorkerCore, ADeadlineStopsThenKillsACommandAndItsJobIsNotTriedAgain) {
+  Bench bench;
+  job::Claim claim = claim_of(1, 0s, job::Content::Command);
+  claim.deadline = 3s;
+  const auto starts = bench.claim({claim});
+  EXPECT_EQ(starts[0].deadline, bench.now + 3s);
+  EXPECT_TRUE(bench.core.due(bench.now + 2s).empty());
+  EXPECT_EQ(bench.core.due(bench.now + 3s),
+            (std::vector<Action>{{starts[0].slot, claim.id, Action::Kind::Stop, StopReason::Deadline}}));
+  EXPECT_EQ(bench.core.due(bench.now + 8s),
+            (std::vector<Action>{{starts[0].slot, claim.id, Action::Kind::Kill, StopReason::Deadline}}));
+  EXPECT_EQ(bench.core.on_ended(starts[0].slot, stopped_early()), StopReason::Deadline);
+  EXPECT_EQ(bench.expect<Exchange>().finishes[0].event, job::JobEvent::Expire);
+}
+
+TEST(WorkerCore, TheSoonerOfTimeOutAndDeadlineStopsAnAttempt) {
+  Bench bench(options(3));
+  std::vector<job::Claim> claims{claim_of(1, 3s), claim_of(2, 3s), claim_of(3, 3s)};
+  claims[0].deadline = 4s;
+  claims[1].deadline = 2s;
+  claims[2].deadline = 3s;
+  const auto starts = bench.claim(claims);
+  EXPECT_EQ(starts[0].deadline, bench.now + 3s);
+  EXPECT_EQ(starts[1].deadline, bench.now + 2s);
+  static_cast<void>(bench.core.due(bench.now + 4s));
+  const std::vector<StopReason> reasons{StopReason::TimedOut, StopReason::Deadline, StopReason::Deadline};
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(bench.core.on_ended(starts[i].slot, stopped_early()), reasons[i]) << i;
+}
+
+TEST(WorkerCore, ACancelOutranksADeadline) {
+  Bench bench;
+  job::Claim claim = claim_of(1);
+  claim.deadline = 3s;
+  const auto starts = bench.claim({claim});
+  bench.now += 11s;
+  static_cast<void>(bench.core.due(bench.now));
+  bench.renew(bench.expect<Renew>(), {true, true, false});
+  EXPECT_EQ(bench.core.on_ended(starts[0].slot, stopped_early()), StopReason::Cancelled);
+}
+
+TEST(WorkerCore, WhatAStepExpiredMakesItLookAgain) {
+  Bench bench;
+  static_cast<void>(bench.run_dry());
+  store::StepAnswer answer;
+  answer.next = 1h;
+  answer.expired = 1;
+  bench.core.on_stepped(bench.now, answer);
+  EXPECT_TRUE(std::holds_alternative<Exchange>(bench.plan()));
+}
+
 TEST(WorkerCore, ATimedOutHandlerHoldsItsSlotAndItsClaimUntilItEnds) {
   Bench bench(options(1));
   const auto starts = bench.claim({claim_of(1, 3s)});

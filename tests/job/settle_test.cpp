@@ -145,13 +145,18 @@ TEST(Settle, KillsAJobThatSnoozesTooOften) {
 
 TEST(Settle, NeverOverflowsACounter) {
   const Counters full{kMostInt, kMostInt, kMostInt, kMostInt, kMostInt};
-  for (int ending = 0; ending <= static_cast<int>(Ending::Cancelled); ++ending) {
+  for (int ending = 0; ending <= static_cast<int>(Ending::Expired); ++ending) {
     EXPECT_EQ(settled({}, static_cast<Ending>(ending), 1s, full).counters, full);
   }
 }
 
+TEST(Settle, AnAttemptAtItsDeadlineIsTheLastWhateverIsLeft) {
+  const Settlement got = settled({}, Ending::Expired, 9s);
+  expect_settled(got, JobEvent::Expire, 0s, after(nullptr));
+}
+
 TEST(Settle, AnswersOnlyWithEventsThatLeaveRunning) {
-  for (int ending = 0; ending <= static_cast<int>(Ending::Cancelled); ++ending) {
+  for (int ending = 0; ending <= static_cast<int>(Ending::Expired); ++ending) {
     for (const OnTimeout on_timeout : {OnTimeout::Pause, OnTimeout::Retry, OnTimeout::Dead}) {
       for (const Duration wanted : {Duration{0}, Duration{1s}}) {
         for (const int max : {1, 1'000}) {
@@ -177,6 +182,7 @@ TEST(Ending, HasTheNameThatIsKeptWithTheAttempt) {
   EXPECT_EQ(name(Ending::Snoozed), "snoozed");
   EXPECT_EQ(name(Ending::Discarded), "discarded");
   EXPECT_EQ(name(Ending::Cancelled), "cancelled");
+  EXPECT_EQ(name(Ending::Expired), "expired");
 }
 
 }  // namespace galley::job

@@ -321,6 +321,35 @@ TEST(Apply, CarriesTagsHeadersAndRedactionOver) {
   EXPECT_TRUE(job.redacted);
 }
 
+TEST(Validate, ExpiresAndDeadlineAreZeroToTenYears) {
+  expect_fine([](NewJob& job) { job.expires = job.deadline = limits::kMaxDelay; });
+  EXPECT_EQ(refused([](NewJob& job) { job.expires = Duration(-1); }),
+            "expires: \"-1us\" is not allowed; allowed is 0 (none) to ten years");
+  EXPECT_NE(refused([](NewJob& job) { job.expires = limits::kMaxDelay + Duration(1); }), "");
+  EXPECT_EQ(refused([](NewJob& job) { job.deadline = Duration(-1); }),
+            "deadline: \"-1us\" is not allowed; allowed is 0 (none) to ten years");
+  EXPECT_NE(refused([](NewJob& job) { job.deadline = limits::kMaxDelay + Duration(1); }), "");
+}
+
+TEST(Apply, CarriesExpiresAndDeadlineOver) {
+  JobOptions options;
+  options.expires = 10min;
+  options.deadline = 1h;
+  NewJob job = a_job();
+  ASSERT_TRUE(apply(options, job).has_value());
+  EXPECT_EQ(job.expires, 10min);
+  EXPECT_EQ(job.deadline, 1h);
+}
+
+TEST(Apply, TheWaitForRoomIsZeroToTenYears) {
+  JobOptions options;
+  NewJob job = a_job();
+  options.wait_for_room = limits::kMaxDelay;
+  EXPECT_TRUE(apply(options, job).has_value());
+  options.wait_for_room = Duration(-1);
+  EXPECT_EQ(refusal(apply(options, job)), "wait_for_room: \"-1us\" is not allowed; allowed is 0 to ten years");
+}
+
 TEST(Apply, CarriesADueTimeOver) {
   JobOptions options;
   options.at = Time(17s);

@@ -125,6 +125,36 @@ TEST_F(SqliteCost, AClaimCostsTheSameWithOneLaneAndWithThousands) {
   EXPECT_LE(thousands, one + one / 10) << one;
 }
 
+TEST_F(SqliteCost, AnEnqueueIntoABoundedQueueCostsTheSameWithOneLaneAndWithThousands) {
+  const auto cost_of_an_enqueue = [&] {
+    fill(1, 1);
+    (void)steps();
+    fill(1, 1);
+    return steps();
+  };
+  fill(10, 1);
+  const int free = cost_of_an_enqueue();
+  ASSERT_TRUE(store_.set_max_waiting("default", 1'000'000));
+  const int one = cost_of_an_enqueue();
+  fill(50'000, 50'000);
+  const int thousands = cost_of_an_enqueue();
+  EXPECT_LE(one, free + 30) << "one number is read, and one is written";
+  EXPECT_LE(thousands, one + one / 10) << one;
+  ASSERT_TRUE(store_.set_max_waiting("default", std::nullopt));
+  EXPECT_LE(cost_of_an_enqueue(), free + free / 10) << "without a bound it costs nothing again";
+}
+
+TEST_F(SqliteCost, ARefusalCostsLessThanAnEnqueue) {
+  fill(10, 1);
+  ASSERT_TRUE(store_.set_max_waiting("default", 10));
+  std::vector<job::NewJob> jobs(1);
+  jobs[0].kind = "kind0";
+  (void)store_.enqueue(jobs);
+  (void)steps();
+  EXPECT_EQ(store_.enqueue(jobs).value().at(0).refused, Errc::QueueFull);
+  EXPECT_LE(steps(), 60);
+}
+
 TEST_F(SqliteCost, APageCostsTheSameAmongFewJobsAndAmongMany) {
   const WorkerId worker = store_.join({"w", ""}).value();
   fill(10, 1);

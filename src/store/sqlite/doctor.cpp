@@ -239,9 +239,6 @@ void Doctor::repair_counts() {
       for (const std::int64_t count : are) update.bind(count);
       update.bind(lane).run();
     }
-    db_.execute(
-        "UPDATE galley_queues SET waiting = (SELECT coalesce(sum(l.scheduled + l.ready + l.blocked), 0)"
-        " FROM galley_lanes l WHERE l.queue = galley_queues.id) WHERE max_waiting IS NOT NULL");
   });
 }
 
