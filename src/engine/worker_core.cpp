@@ -144,7 +144,9 @@ std::vector<Start> WorkerCore::on_exchanged(base::Mono sent, base::Mono now, sto
     for (std::size_t i = 0; i < slots[pool].size(); ++i) {
       Start start{slots[pool][i], std::move(answer.claimed[pool].claims[i]), {}};
       overlooked_.reset();
-      if (phase_ != Phase::Working) {  // told to stop while the claim was on its way
+      // Told to stop while the claim was on its way, or it was so long on its way that its attempt would have to stop
+      // at once, if the job does not run elsewhere already.
+      if (phase_ != Phase::Working || now >= sent + options_.lease - options_.lease / 5) {
         put_finish(release_of(start.claim.id), {start.claim.queue, start.claim.kind, {}, sent + options_.lease});
         pools_.give_back(start.slot);
         continue;
@@ -237,7 +239,9 @@ void WorkerCore::on_abandoned(SlotId slot, AttemptEnd end) {
 void WorkerCore::on_not_started(SlotId slot, base::Mono now) {
   auto attempt = running_.remove(slot);
   if (!attempt) return;  // abandoned: its job is put back already
-  if (!not_starting_since_) not_starting_since_ = now;
+  // The next claim comes kNotStarting later: a longer gap says that it could be started, or that nothing was there.
+  if (!not_starting_since_ || now - not_started_at_ > limits::kSafetyLook) not_starting_since_ = now;
+  not_started_at_ = now;
   pools_.give_back(slot);
   pools_.hold(now + kNotStarting);
   put_finish(release_of(attempt->rules.id),
@@ -331,7 +335,7 @@ void WorkerCore::check_stalled(base::Mono now) {
   }
   if (failing_since_ && now - *failing_since_ >= kStalled) {
     stall(now, "the store has been failing for 30 s: " + last_error_);
-  } else if (not_starting_since_ && now - *not_starting_since_ >= kStalled) {
+  } else if (not_starting_since_ && not_started_at_ - *not_starting_since_ >= kStalled) {
     stall(now, "no thread could be started for a claimed job for 30 s");
   }
 }

@@ -191,8 +191,9 @@ class WorkerCore {
   // Trouble.
   int failures_ = 0;
   base::Mono retry_at_{};
-  std::optional<base::Mono> failing_since_;  ///< the first failure since the last exchange
-  std::optional<base::Mono> not_starting_since_;
+  std::optional<base::Mono> failing_since_;       ///< the first failure since the last exchange
+  std::optional<base::Mono> not_starting_since_;  ///< the first of those in a row
+  base::Mono not_started_at_{};                   ///< the last one
   std::string last_error_;
   std::optional<JobId> overlooked_;
   base::Mono overlooked_since_{};

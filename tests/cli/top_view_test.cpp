@@ -130,6 +130,7 @@ TEST(TopScreen, SaysHowManyRowsItLeavesOutAndScrollsToThem) {
   Look look{.seen = seen, .keys = true};
   auto lines = screen(look, {100, 24});
   EXPECT_EQ(lines.size(), 24U);
+  EXPECT_TRUE(lines.back().text.starts_with("q quit")) << lines.back().text;
   std::size_t shown = 0;
   for (const Line& line : lines) shown += line.text.starts_with("queue") ? 1 : 0;
   EXPECT_EQ(line_with(lines, "and "), "and " + std::to_string(30 - shown) + " more");

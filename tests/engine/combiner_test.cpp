@@ -139,6 +139,14 @@ TEST(Combiner, AnUnreachableStoreFailsAllThatHaveWaitedAsLong) {
   EXPECT_TRUE(line.store.combiner().enqueue({job_of("later")})) << "who comes later asks for himself";
 }
 
+TEST(Combiner, WhoCameAfterTheFailingBatchWasSentAsksForHimself) {
+  Line line;
+  line.run({{job_of("first", "away")}, {job_of("a")}, {job_of("b")}});
+  ASSERT_TRUE(line.answers[0]->has_error());
+  EXPECT_TRUE(line.answers[1]->has_value());
+  EXPECT_TRUE(line.answers[2]->has_value());
+}
+
 TEST(Combiner, WhoWaitsForRoomInTheLineFailsWithTheOthers) {
   Line line;
   const std::vector big(limits::kMaxMergeJobs / 2, job_of("x", "away"));

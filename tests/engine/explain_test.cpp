@@ -1,12 +1,8 @@
-// Why a job does not run, from plain values; and what is seen of a real store.
+// Why a job does not run, from plain values.
 
 #include "engine/explain.hpp"
 
 #include <gtest/gtest.h>
-
-#include <algorithm>
-
-#include "store/memory/memory_store.hpp"
 
 namespace galley::engine {
 namespace {
@@ -330,77 +326,6 @@ TEST(TimeLine, StandsInOrderAndTellsWhatIsAhead) {
                                              "-attempt 2 started on \"host:1\"",
                                              "-attempt 2 ended: failed after 1m: first line", "+due", "+deadline"}));
 }
-
-class Gather : public testing::Test {
- protected:
-  JobId put(Duration delay = 0s) {
-    job::NewJob job;
-    job.queue = "mail";
-    job.kind = "send";
-    job.payload = "{}";
-    job.delay = delay;
-    return store_->enqueue(std::span(&job, 1)).value().at(0).id;
-  }
-  Facts seen(JobId id) { return gather(*store_, clock_, id).value(); }
-
-  base::ManualClock clock_;
-  std::unique_ptr<store::Store> store_ = store::open_memory(clock_);
-};
-
-TEST_F(Gather, CountsThoseOfItsKindThatStandBeforeIt) {
-  const JobId one = put();
-  put();
-  const JobId three = put();
-  EXPECT_EQ(seen(one).in_line->before, 0);
-  EXPECT_EQ(seen(three).in_line->before, 2);
-  EXPECT_FALSE(seen(three).in_line->at_least);
-}
-
-TEST_F(Gather, LooksAtABoundedPartOfTheLine) {
-  for (int i = 0; i < 1'001; ++i) put();
-  const Facts last = seen(put());
-  EXPECT_EQ(last.in_line->before, 1'000);
-  EXPECT_TRUE(last.in_line->at_least);
-}
-
-TEST_F(Gather, FindsTheWorkerAndTheJobThatItRuns) {
-  const JobId one = put();
-  const JobId two = put();
-  const store::WorkerCard card = worker("host:1", "p=1:mail", {"mail"}, {"send"}, 1).card;
-  store::ClaimRequest request;
-  request.worker = store_->join(card).value();
-  request.queues = {"mail"};
-  request.kinds = {{"send", 1}};
-  request.limit = 1;
-  ASSERT_EQ(store_->claim(request).value().claims.size(), 1U);
-  clock_.advance(3s);
-  EXPECT_EQ(codes(seen(one)), "running");
-  EXPECT_EQ(codes(seen(two)), "slots_busy");
-  ASSERT_TRUE(store_->leave(request.worker));
-  EXPECT_EQ(codes(seen(one)).substr(0, 11), "worker_gone");
-}
-
-TEST_F(Gather, TellsTheRateOfItsKind) {
-  put();
-  const JobId id = put();
-  clock_.advance(2min);
-  store::Measured measured;
-  measured.queue = "mail";
-  measured.kind = "send";
-  measured.completed = 5;
-  measured.failed = 1;
-  ASSERT_TRUE(store_->report(std::span(&measured, 1)));
-  clock_.advance(30s);
-  const Facts found = seen(id);
-  EXPECT_EQ(found.ended, 6);
-  EXPECT_EQ(found.ended_over, 30s);
-}
-
-TEST_F(Gather, SaysNotFoundForAJobThatIsNotThere) {
-  EXPECT_EQ(gather(*store_, clock_, 99).error().code, Errc::NotFound);
-}
-
-TEST_F(Gather, AScheduledJobIsSeenWithItsDueTime) { EXPECT_EQ(codes(seen(put(1h))), "delayed no_worker"); }
 
 }  // namespace
 }  // namespace galley::engine

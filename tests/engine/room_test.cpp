@@ -109,6 +109,18 @@ TEST_F(Room, OfManyRefusedOnesOneIsTriedAtARing) {
   EXPECT_LE(store->sizes.size(), 12U) << "then two, four, eight ...";
 }
 
+TEST_F(Room, WithLittleRoomFewAreTried) {
+  ASSERT_TRUE(queue.enqueue_bytes("k", ""));
+  const std::vector<Item> items(100, {"1", patient(1min)});
+  std::thread producer([&] { EXPECT_TRUE(queue.enqueue_json_all("k", items).has_value()); });
+  EXPECT_TRUE(store->tried.wait(3));
+  ASSERT_TRUE(store->set_max_waiting("q", 4));
+  EXPECT_TRUE(store->tried.wait(7));
+  EXPECT_EQ(store->sizes, (std::vector<std::size_t>{1, 100, 1, 1, 2, 4, 1})) << "the last one hears its own enqueues";
+  ASSERT_TRUE(store->set_max_waiting("q", std::nullopt));
+  producer.join();
+}
+
 TEST_F(Room, AHundredWaitingProducersDoNotWakeEachOther) {
   ASSERT_TRUE(queue.enqueue_bytes("k", ""));
   constexpr int kProducers = 100;

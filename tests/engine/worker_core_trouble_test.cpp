@@ -86,6 +86,25 @@ TEST(WorkerCoreTrouble, HandlersThatDoNotEndArePutBackAsTheLastAct) {
   EXPECT_TRUE(bench.expect<Done>().abandoned) << "what it returns now is nobody's";
 }
 
+TEST(WorkerCoreTrouble, AHandlerThatDoesNotEndAtItsDeadlineIsNotPutBack) {
+  CoreOptions wanted = options();
+  wanted.may_abandon = true;
+  Bench bench(wanted);
+  job::Claim claim = claim_of(1);
+  claim.deadline = 1s;
+  const auto starts = bench.claim({claim});
+  bench.now += 1s;
+  EXPECT_EQ(bench.core.due(bench.now).size(), 1U);
+  bench.core.hurry(bench.now);
+  static_cast<void>(bench.run_dry());
+  bench.now += 5s;
+  const auto abandon = bench.expect<Abandon>();
+  bench.core.on_abandoned(abandon.slots.at(0), {});
+  const auto exchange = bench.expect<Exchange>();
+  EXPECT_EQ(exchange.finishes[0].claim.job, 1);
+  EXPECT_EQ(exchange.finishes[0].event, job::JobEvent::Expire);
+}
+
 TEST(WorkerCoreTrouble, WithoutAWayToExitItWaitsForItsHandlersAndRenews) {
   Bench bench;
   bench.claim({claim_of(1)});

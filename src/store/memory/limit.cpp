@@ -51,13 +51,8 @@ std::size_t MemoryStore::expire(std::size_t limit, const Now& now) {
   }
   std::stable_sort(over.begin(), over.end(), [](const Entry* a, const Entry* b) { return over_at(*a) < over_at(*b); });
   if (over.size() > limit) over.resize(limit);
-  std::size_t expired = 0;
-  for (Entry* const job : over) {
-    if (!is_over(*job, now)) continue;  // a callback: the end of another one has ended it
-    expire_one(*job, now);
-    ++expired;
-  }
-  return expired;
+  for (Entry* const job : over) expire_one(*job, now);
+  return over.size();
 }
 
 std::optional<Duration> MemoryStore::next_expiry(const Now& now) const {
