@@ -1,0 +1,103 @@
+#pragma once
+// What the store has promised, kept apart from it: each executed verb is entered with its answer, and after each the
+// contents are held against what was entered. Throws a Violation where they differ.
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "simulation/violation.hpp"
+#include "store/store.hpp"
+
+namespace galley::simulation {
+
+/// Who sees the workers.
+class Witness {
+ public:
+  virtual ~Witness() = default;
+  /// A claim of this job was handed out: no earlier attempt may still run where it can be helped.
+  virtual void claimed(const job::ClaimId& claim) = 0;
+  /// The claim of a worker was taken from it.
+  virtual void recovered(const job::ClaimId& claim) = 0;
+};
+
+/// One job as the answers have told it.
+struct Fact {
+  std::string queue;
+  std::string kind;
+  bool command = false;
+  int priority = 0;
+  job::Policy policy;
+  Unique unique;
+  bool gave_up_key = false;  ///< of UniqueUntil::Start
+  std::string token;
+  JobState state = JobState::Scheduled;
+  Time finished_at{};
+  job::Counters counters;
+  std::int64_t place = 0;  ///< of a ready job: the call by which it became ready
+  std::int64_t epoch = 0;  ///< of its last claim
+  bool held = false;
+  store::WorkerId worker = 0;
+  base::Mono lease_until{};
+  std::set<std::int64_t> finished;  ///< epochs
+  bool erased = false;
+  bool touched = false;   ///< by a person in the present call
+  bool replaced = false;  ///< its bounds are not those that it was counted against
+};
+
+class Ledger {
+ public:
+  Ledger(const base::Clock& clock, Witness& witness) : clock_(clock), witness_(witness) {}
+
+  // What was executed, and answered. A call may be entered in parts; holds() ends it.
+  void enqueued(std::span<const job::NewJob> jobs, const std::vector<store::Enqueued>& answers);
+  void finished(std::span<const store::Finish> finishes, const std::vector<store::FinishAnswer>& answers);
+  void claimed(std::span<const store::ClaimRequest> requests, const std::vector<store::Claimed>& answers);
+  void renewed(std::span<const store::Renewal> renewals, const std::vector<store::Renewed>& answers, Duration lease);
+  void stepped() { stepping_ = true; }
+  void left(store::WorkerId worker) { gone_.insert(worker); }
+  enum class Operation : std::uint8_t { Retry, Cancel, Erase, RunNow, Alter };
+  void operated(Operation operation, std::span<const JobId> ids, const std::vector<store::Operated>& answers);
+  void paused(const std::string& queue, bool is_paused);
+  void bounded(const std::string& queue, std::optional<std::int64_t> most);
+
+  /// The contents after the call.
+  void holds(const std::vector<job::JobRecord>& jobs, const std::vector<store::LaneStats>& lanes,
+             const std::vector<store::QueueStats>& queues);
+
+  [[nodiscard]] const std::map<JobId, Fact>& facts() const noexcept { return facts_; }
+  [[nodiscard]] bool all_ended() const;
+  [[nodiscard]] std::int64_t calls() const noexcept { return call_; }
+  [[nodiscard]] bool is_current(const job::ClaimId& claim) const;
+
+ private:
+  Fact& fact(JobId id, Rule rule);
+  void enqueued_one(const job::NewJob& job, const store::Enqueued& answer);
+  void finished_one(const store::Finish& finish, store::FinishAnswer answer);
+  void claimed_one(const store::ClaimRequest& request, const job::Claim& claim);
+  void meet(JobId id, Fact& fact, const job::JobRecord& record);
+  void lost_claim(JobId id, Fact& fact);
+  void check_counters(JobId id, const Fact& fact, const job::JobRecord& record) const;
+  void check_gone(const std::set<JobId>& seen);
+  void check_order() const;
+  void check_unique() const;
+  void check_bounds(const std::vector<job::JobRecord>& jobs) const;
+
+  const base::Clock& clock_;
+  Witness& witness_;
+  std::map<JobId, Fact> facts_;
+  std::map<std::string, JobId> tokens_;
+  std::map<std::string, std::int64_t> bounds_;
+  std::set<std::string> paused_;
+  std::set<store::WorkerId> gone_;
+  JobId last_id_ = 0;
+  std::int64_t call_ = 1;
+  // Of the present call.
+  bool stepping_ = false;
+  std::set<std::string> grown_;  ///< queues that an enqueue has added to
+  std::vector<JobId> started_;
+};
+
+}  // namespace galley::simulation

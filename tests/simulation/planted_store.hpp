@@ -1,0 +1,53 @@
+#pragma once
+// A store with one bug of choice, to see that the simulation finds it. The product carries no switches: the bug is
+// made out of what the store allows.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string_view>
+
+#include "engine/forwarding_store.hpp"
+
+namespace galley::simulation {
+
+enum class Bug : std::uint8_t {
+  None,
+  IgnoreEpoch,     ///< a late finish ends the present claim
+  RenewAnything,   ///< a renewal of a lost claim is answered as if it were held
+  ShortLease,      ///< leases end halfway
+  NeverRecover,    ///< a dead worker's claims stay
+  PutBackInFront,  ///< a paused job stands before what was ready
+  ClaimTooMany,    ///< one more than the slots that are free
+  HandOutTwice,    ///< a claim goes to two workers
+  BoundOff,        ///< a queue takes more than its bound
+  LoseEnqueue,     ///< some acknowledged jobs are not there
+  ForgetToken,     ///< a repeated enqueue is a second job
+  ForgetUnique,    ///< a key is held by many
+  CountNoErrors,   ///< errors are not counted
+};
+
+class PlantedStore final : public engine::ForwardingStore {
+ public:
+  PlantedStore(std::unique_ptr<store::Store> inner, Bug bug) : ForwardingStore(std::move(inner)), bug_(bug) {}
+
+  Result<std::vector<store::Enqueued>> enqueue(std::span<const job::NewJob> jobs) override;
+  Result<store::FinishAndClaimAnswer> finish_and_claim(std::span<const store::Finish> finishes,
+                                                       std::span<const store::ClaimRequest> requests) override;
+  Result<std::vector<store::Renewed>> renew(std::span<const store::Renewal> renewals, Duration lease) override;
+  Result<store::StepAnswer> step(std::size_t limit) override;
+  Result<void> set_max_waiting(const std::string& queue, std::optional<std::int64_t> most) override;
+
+ private:
+  [[nodiscard]] store::Finish wrong(store::Finish finish) const;
+  [[nodiscard]] store::ClaimRequest wrong(store::ClaimRequest request) const;
+  void put_in_front(const store::Finish& finish);
+  void hand_out_twice(std::span<const store::ClaimRequest> requests, store::FinishAndClaimAnswer& answer);
+
+  Bug bug_;
+  int enqueues_ = 0;
+  std::map<JobId, job::Claim> last_;  ///< of each job
+  std::optional<std::pair<store::WorkerId, job::Claim>> copy_;
+};
+
+}  // namespace galley::simulation

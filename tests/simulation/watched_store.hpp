@@ -1,0 +1,90 @@
+#pragma once
+// Enters each executed verb into the ledger, and then shows it the contents.
+
+#include "engine/forwarding_store.hpp"
+#include "simulation/ledger.hpp"
+
+namespace galley::simulation {
+
+class WatchedStore final : public engine::ForwardingStore {
+ public:
+  WatchedStore(std::unique_ptr<store::Store> inner, Ledger& ledger)
+      : ForwardingStore(std::move(inner)), ledger_(ledger) {}
+
+  Result<std::vector<store::Enqueued>> enqueue(std::span<const job::NewJob> jobs) override {
+    return entered(ForwardingStore::enqueue(jobs), [&](const auto& answer) { ledger_.enqueued(jobs, answer); });
+  }
+  Result<void> leave(store::WorkerId worker) override {
+    ledger_.left(worker);
+    return looked(ForwardingStore::leave(worker));
+  }
+  Result<store::FinishAndClaimAnswer> finish_and_claim(std::span<const store::Finish> finishes,
+                                                       std::span<const store::ClaimRequest> requests) override {
+    return entered(ForwardingStore::finish_and_claim(finishes, requests), [&](const auto& answer) {
+      ledger_.finished(finishes, answer.finished);
+      ledger_.claimed(requests, answer.claimed);
+    });
+  }
+  Result<std::vector<store::Renewed>> renew(std::span<const store::Renewal> renewals, Duration lease) override {
+    return entered(ForwardingStore::renew(renewals, lease),
+                   [&](const auto& answer) { ledger_.renewed(renewals, answer, lease); });
+  }
+  Result<store::StepAnswer> step(std::size_t limit) override {
+    return entered(ForwardingStore::step(limit), [&](const auto&) { ledger_.stepped(); });
+  }
+  Result<std::vector<store::Operated>> retry(std::span<const JobId> ids) override {
+    return operated(Ledger::Operation::Retry, ids, ForwardingStore::retry(ids));
+  }
+  Result<std::vector<store::Operated>> cancel(std::span<const JobId> ids) override {
+    return operated(Ledger::Operation::Cancel, ids, ForwardingStore::cancel(ids));
+  }
+  Result<std::vector<store::Operated>> erase(std::span<const JobId> ids) override {
+    return operated(Ledger::Operation::Erase, ids, ForwardingStore::erase(ids));
+  }
+  Result<std::vector<store::Operated>> run_now(std::span<const JobId> ids) override {
+    return operated(Ledger::Operation::RunNow, ids, ForwardingStore::run_now(ids));
+  }
+  Result<std::vector<store::Operated>> alter(std::span<const JobId> ids, const store::Alteration& change) override {
+    return operated(Ledger::Operation::Alter, ids, ForwardingStore::alter(ids, change));
+  }
+  Result<void> pause(const std::string& queue) override {
+    ledger_.paused(queue, true);
+    return looked(ForwardingStore::pause(queue));
+  }
+  Result<void> resume(const std::string& queue) override {
+    ledger_.paused(queue, false);
+    return looked(ForwardingStore::resume(queue));
+  }
+  Result<void> set_max_waiting(const std::string& queue, std::optional<std::int64_t> most) override {
+    ledger_.bounded(queue, most);
+    return looked(ForwardingStore::set_max_waiting(queue, most));
+  }
+
+ private:
+  template <class T, class Enter>
+  Result<T> entered(Result<T> answer, const Enter& enter) {
+    if (!answer) violated(Rule::State, "the store itself failed: " + answer.error().message);
+    enter(*answer);
+    look();
+    return answer;
+  }
+  Result<std::vector<store::Operated>> operated(Ledger::Operation operation, std::span<const JobId> ids,
+                                                Result<std::vector<store::Operated>> answer) {
+    return entered(std::move(answer), [&](const auto& answers) { ledger_.operated(operation, ids, answers); });
+  }
+  Result<void> looked(Result<void> answer) {
+    look();
+    return answer;
+  }
+  void look() {
+    auto page = ForwardingStore::list({}, "", limits::kMaxPage);
+    auto lanes = ForwardingStore::lanes();
+    auto queues = ForwardingStore::queues();
+    if (!page || !lanes || !queues || !page->next.empty()) violated(Rule::State, "the contents cannot be listed");
+    ledger_.holds(page->jobs, *lanes, *queues);
+  }
+
+  Ledger& ledger_;
+};
+
+}  // namespace galley::simulation

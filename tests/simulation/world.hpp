@@ -1,0 +1,109 @@
+#pragma once
+// One run: workers, producers and persons round one store, moved one at a time by a scheduler that draws who is next,
+// what goes wrong, and how time passes. One thread, one seed.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "simulation/faulty_store.hpp"
+#include "simulation/ledger.hpp"
+#include "simulation/planted_store.hpp"
+#include "simulation/sim_worker.hpp"
+#include "simulation/watched_store.hpp"
+
+namespace galley::simulation {
+
+/// How one run went.
+struct Ran {
+  std::optional<Rule> broken;
+  std::string what;
+  std::string trace;
+  std::uint64_t hash = 0;  ///< of the whole trace
+  int moves = 0;
+};
+
+[[nodiscard]] Ran simulate(std::uint64_t seed, Bug bug = Bug::None);
+
+/// What can go wrong in one run, drawn with its seed: some runs are calm, some are wild, most lack some of it.
+struct Weather {
+  double lost_request = 0;
+  double lost_reply = 0;
+  double twice = 0;
+  double slow = 0;
+  double dies_in_call = 0;
+  double outage = 0;
+  double crash = 0;
+  double freeze = 0;
+  double leave = 0;
+  double calendar = 0;
+  double person = 0;
+};
+
+inline constexpr std::size_t kMaxWorkers = 4;
+
+class World final : private Witness, private Road, private Starts {
+ public:
+  World(std::uint64_t seed, Bug bug);
+  void run();
+  [[nodiscard]] const Trace& trace() const noexcept { return trace_; }
+  [[nodiscard]] int moves() const noexcept { return moves_; }
+
+ private:
+  void claimed(const job::ClaimId& claim) override;
+  void recovered(const job::ClaimId& claim) override;
+  void begins(const job::ClaimId& claim) override;
+  Journey journey(std::string_view verb) override;
+  void pass(Duration time) override;
+  void die() override;
+
+  [[nodiscard]] Starts& starts() noexcept { return *this; }
+
+  // The scheduler.
+  void move(base::Mono no_later);
+  bool move_urgent();
+  bool move_one();
+  void advance(base::Mono no_later);
+  [[nodiscard]] bool runs(const SimWorker& worker) const;
+  void turn(SimWorker& worker);
+  void bury();
+  void drain();
+
+  // What comes from outside.
+  void happen();
+  void join();
+  void crash(SimWorker& worker);
+  void freeze(SimWorker& worker);
+  void prove_a_death();
+  [[nodiscard]] SimWorker* any_worker();
+  void produce();
+  void send(std::size_t index);
+  [[nodiscard]] job::NewJob new_job();
+  void operate();
+  void change_queue();
+
+  Draw draw_;
+  base::ManualClock clock_;
+  Time latest_;  ///< that the calendar has shown
+  Trace trace_;
+  Ledger ledger_;
+  WorkerSettings settings_;
+  Weather weather_;
+  FaultyStore store_;
+  std::vector<std::unique_ptr<SimWorker>> workers_;
+  SimWorker* caller_ = nullptr;  ///< whose call is under way; nothing: a producer or a person
+  std::vector<job::NewJob> unsent_;
+  std::vector<store::WorkerId> dead_;
+  base::Mono outage_until_{};
+  base::Mono happens_at_{};
+  int jobs_left_ = 0;
+  int names_ = 0;
+  int tokens_ = 0;
+  int depth_ = 0;
+  int moves_ = 0;
+  bool calm_ = false;
+};
+
+}  // namespace galley::simulation
