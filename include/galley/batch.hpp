@@ -29,6 +29,10 @@
 
 namespace galley {
 
+/// Nothing more comes of a batch: its callbacks and its waiting jobs are cancelled, running ones are asked to stop, and
+/// it is sealed. Thread-safety: any thread. Errors: NotFound, and the store's; it may be repeated.
+[[nodiscard]] Result<void> cancel_batch(const StorePtr& store, BatchId batch);
+
 class Batch {
  public:
   /// `name`: 1..128 bytes of text for people; names need not be unique. `token`: at most 64 bytes, enqueueing it twice
@@ -88,8 +92,8 @@ class Batch {
   /// still, in an open batch: cancel() ends it.
   [[nodiscard]] Result<BatchId> enqueue();
 
-  /// Nothing more comes of it: its callbacks and its waiting jobs are cancelled, running ones are asked to stop, and it
-  /// is sealed. Errors: the store's; it may be repeated.
+  /// As galley::cancel_batch, of what has been written; what has not is dropped. Errors: the store's; it may be
+  /// repeated.
   [[nodiscard]] Result<void> cancel();
 
   /// Its id once something was written; 0 before.

@@ -1,6 +1,7 @@
 #pragma once
-// What can go wrong, as values. Every fallible function of Galley returns a Result<T>; nothing in the
-// library throws except Result<T>::value() on an error, and a constructor that cannot start.
+// What can go wrong, as values. What may fail while a program runs returns a Result<T>. Only two things throw, both an
+// Exception: Result<T>::value() on an error, and what sets something up (constructors, Worker::handle, alias and pool,
+// use()), because it fails by a mistake in the program.
 //
 // Thread-safety: plain values.
 
@@ -15,8 +16,8 @@ namespace galley {
 /// The closed list of outcomes a caller is expected to handle.
 enum class Errc : std::uint8_t {
   InvalidInput,  ///< An argument is malformed or out of range; the message names field, value and what is allowed.
-  NotFound,      ///< No such job, queue or worker.
-  WrongState,    ///< The job is not in a state that allows this; nothing was changed.
+  NotFound,      ///< No such job, batch, schedule, worker or store (any more).
+  WrongState,    ///< The job or batch is not in a state that allows this; nothing was changed.
   LeaseLost,     ///< The claim is no longer held (fenced by its epoch); nothing was changed.
   QueueFull,     ///< A bound on waiting jobs or bytes refuses the enqueue.
   Unavailable,   ///< The store did not answer within its time limit; a retry may succeed.
@@ -43,7 +44,7 @@ struct Error {
 /// Stable snake_case name of a code, as printed in JSON and the catalogue of errors.
 [[nodiscard]] std::string_view name(Errc code) noexcept;
 
-/// Thrown by Result<T>::value() when the result holds an error, and by constructors that cannot start.
+/// Thrown by Result<T>::value() when the result holds an error, and by what sets something up.
 class Exception : public std::runtime_error {
  public:
   explicit Exception(Error error) : std::runtime_error(error.message), error_(std::move(error)) {}

@@ -26,13 +26,13 @@ using BatchId = std::int64_t;
 enum class JobState : std::uint8_t {
   Scheduled,  ///< Waits for its due time (a delay, a backoff, a snooze).
   Ready,      ///< May be claimed now.
-  Blocked,    ///< Waits for other jobs.
+  Blocked,    ///< Waits for a batch, as its callback.
   Running,    ///< Claimed by a worker.
   Completed,  ///< Ended well; kept for a while.
   Dead,       ///< Out of tries; kept for a person, who may retry it.
   Cancelled,  ///< Ended by a person; never retried.
   Discarded,  ///< Its handler said that trying again is pointless.
-  Expired,    ///< Waited longer than it was allowed to.
+  Expired,    ///< Waited longer than it was allowed to, or its deadline came while it ran; kept as a dead one.
 };
 inline constexpr int kJobStates = 9;
 
@@ -111,7 +111,7 @@ struct JobOptions {
   int priority = 0;                          ///< -10..10; larger runs sooner.
   Duration delay{0};                         ///< From now; 0: at once. Not together with `at`.
   std::optional<Time> at;                    ///< Absolute due time, UTC.
-  Duration timeout{0};                       ///< Run time of one attempt; 0: none.
+  Duration timeout{0};                       ///< Run time of one attempt; at most 366 days; 0: none.
   Duration grace = std::chrono::seconds(5);  ///< From the stop request to the kill, where a kill is possible.
   std::optional<OnTimeout> on_timeout;       ///< Default: Pause for a resumable job, else Retry.
   int max_attempts = 10;                     ///< Tries that may end in an error, 1..1000.
@@ -124,12 +124,13 @@ struct JobOptions {
   Unique unique;
   Group group;           ///< Not together with unique, token, batch, headers, tags or a delay.
   Duration expires{0};   ///< Expired when its first attempt has not started this long after it was due; 0: never.
-  Duration deadline{0};  ///< From the enqueue: from then on it is stopped, or not started, and expired; 0: none.
+  Duration deadline{0};  ///< From the enqueue: from then on it is stopped, or not started, and expired; 0: none. Both
+                         ///< at most ten years.
   std::vector<std::string> tags;  ///< At most 16 of 1..64 bytes; to find it by. Twice is once.
-  std::vector<Header> headers;    ///< At most 32, 8 KiB together; names, each once, of 1..64 letters, digits and -_.
-  bool redacted = false;          ///< Its payload and result are not shown by `galley jobs`.
+  std::vector<Header> headers;    ///< At most 32, 8 KiB together; names of 1..64 letters, digits, '.', '_', '-'.
+  bool redacted = false;          ///< `galley jobs` shows no payload, command, result and output of it.
   BatchId batch = 0;              ///< Its batch, which must be open or have a job that has not ended; 0: none.
-  Duration wait_for_room{0};      ///< How long an enqueue waits while its queue is full; 0: it answers QueueFull.
+  Duration wait_for_room{0};      ///< How long an enqueue waits while queue or store is full; 0: QueueFull at once.
 };
 
 /// `queue.enqueue(kind, args, priority(3), delay(10s))`: each of these sets one option.

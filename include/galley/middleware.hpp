@@ -23,8 +23,8 @@ namespace galley {
 struct Draft {
   std::string queue;
   std::string kind;
-  std::string
-      payload;  ///< JSON text, bytes, or an encoded command; if JSON has become other bytes, it is kept as bytes
+  /// JSON text, bytes, or an encoded command; if JSON has become other bytes, it is kept as bytes.
+  std::string payload;
   bool command = false;  ///< the payload is an encoded command; what a worker may run is still matched by its program
   JobOptions options;
 };
@@ -50,7 +50,8 @@ class Middleware {
   }
 };
 
-/// Adds to the chain of this store in this process. At most 32. Thread-safety: any thread.
+/// Adds to the chain of this store in this process. At most 32; one more, or an empty one, throws Exception
+/// (InvalidInput). Thread-safety: any thread.
 void use(const StorePtr& store, std::shared_ptr<Middleware> middleware);
 
 }  // namespace galley

@@ -43,8 +43,8 @@ class Queue {
 
   /// One job with typed arguments. Returns after it is durable. With wait_for_room(10s) it blocks while its queue or
   /// the store is full, and tries again when others have made room; waiting callers have no order among each other.
-  /// Errors: InvalidInput, QueueFull, Conflict, Unavailable,
-  /// ..., and those of middleware.
+  /// Errors: InvalidInput, QueueFull, Conflict, NotFound and WrongState (its batch is not there, or takes no more),
+  /// Unavailable, ..., and those of middleware.
   template <class Args, class... Set>
   [[nodiscard]] Receipt enqueue(std::string_view kind, const Args& args, const JobOption<Set>&... set) {
     JobOptions options;
@@ -54,10 +54,9 @@ class Queue {
 
   /// Many jobs of one kind in as few transactions as the batch limits allow; the ids in the items' order. An invalid
   /// item: nothing is sent. An item that the store refuses (QueueFull, Conflict) holds up no other: the error has the
-  /// code and the reason of the first one, its index, and how many were refused; all others are in. Items
-  /// that may wait for room do so after all others were sent, in their order, those that found room at once being in by
-  /// then. After an error that
-  /// leaves some jobs in, Error::written is Unknown: tokens make a repetition harmless.
+  /// code and the reason of the first one, its index, and how many were refused; all others are in. Items that may wait
+  /// for room do so after all others were sent, in their order, those that found room at once being in by then. After
+  /// an error that leaves some jobs in, Error::written is Unknown: tokens make a repetition harmless.
   template <class Args, class... Set>
   [[nodiscard]] Result<std::vector<JobId>> enqueue_all(std::string_view kind, std::span<const Args> many,
                                                        const JobOption<Set>&... set) {

@@ -27,7 +27,7 @@ struct JobResult {
   std::string error;                     ///< why it did not complete
 
   [[nodiscard]] bool completed() const noexcept { return state == JobState::Completed; }
-  /// The typed result (galley/payload.hpp), of a handler that gave `attempt.result(galley::encode(value))`.
+  /// The typed result (galley/payload.hpp), of a handler that gave `attempt.result(Codec<T>::encode(value))`.
   template <class T>
   [[nodiscard]] Result<T> as() const {
     return Codec<T>::decode(result);

@@ -76,7 +76,7 @@ template <class Args, class... Set>
 /// The ticks of a paused schedule pass without a job. Both are idempotent. Errors: NotFound.
 [[nodiscard]] Result<void> pause_schedule(const StorePtr& store, const std::string& name);
 [[nodiscard]] Result<void> resume_schedule(const StorePtr& store, const std::string& name);
-/// All, by name; there are at most 10,000.
+/// All, in the order of their names; there are at most 10,000.
 [[nodiscard]] Result<std::vector<ScheduleInfo>> schedules(const StorePtr& store);
 
 /// The first `count` ticks after `after`, up to 1,000, without spread and jitter; those of "@every" are counted from

@@ -2,7 +2,7 @@
 // Running jobs: handlers, pools of slots, and the worker that owns them.
 //
 //   galley::Worker worker{store};
-//   worker.handle<Thumbnail>("thumbnail", [](galley::Attempt& attempt, const Thumbnail& job) { render(job); });
+//   worker.handle<Thumbnail>("thumbnail", [](galley::Attempt&, const Thumbnail& job) { render(job); });
 //   worker.pool("fast", 4).pool("slow", 1).run().value();
 //
 // Every job is run at least once: after a crash it is run again, and the same job may then have been half done.
@@ -148,6 +148,7 @@ struct WorkerReport {
 /// Thread-safety: set up from one thread, then run(); stop() and hurry() from any thread.
 class Worker {
  public:
+  /// The options are checked by run().
   explicit Worker(StorePtr store, WorkerOptions options = {});
   ~Worker();
   Worker(const Worker&) = delete;

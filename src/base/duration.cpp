@@ -233,6 +233,13 @@ std::string format_duration(Duration duration) {
   return {};
 }
 
+std::string format_duration_exactly(Duration duration) {
+  const std::string text = format_duration(duration);
+  const bool negative = text.starts_with('-');
+  const auto read = parse_duration("", std::string_view(text).substr(negative ? 1 : 0));
+  return read && (negative ? -*read : *read) == duration ? text : std::to_string(duration.count()) + "us";
+}
+
 Result<Time> parse_time(std::string_view field, std::string_view text) {
   const auto time = time_from(text);
   if (!time || *time < Time{} || *time > kMaxTime) return refuse(field, text, kTimeForm);

@@ -18,6 +18,8 @@ inline constexpr Time kMaxTime = Time(std::chrono::sys_days(std::chrono::year(10
 
 /// Shortest exact-enough form for people: "0s", "850us", "12.5ms", "1.2s", "3m20s", "1h05m", "2d03h".
 [[nodiscard]] std::string format_duration(Duration duration);
+/// The same where that is exact, else in microseconds ("604800000001us"): for messages about what is out of range.
+[[nodiscard]] std::string format_duration_exactly(Duration duration);
 
 /// Reads RFC 3339: "2026-12-31T23:59:00Z", optional fraction, offset "+02:00", or "@1767225600" (seconds since 1970).
 /// The years 1970 to 9999.

@@ -8,12 +8,14 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 
 #include "base/duration.hpp"
 #include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/render_job.hpp"
 #include "cli/text.hpp"
+#include "galley/batch.hpp"
 #include "store/batch_rules.hpp"
 #include "store/store.hpp"
 
@@ -186,12 +188,14 @@ Result<int> show(Context& context, const ShowFlags& flags) {
   return kExitOk;
 }
 
-Result<int> open(Context& context, const std::string& name, const std::string& token, bool json) {
+Result<int> open(Context& context, const std::string& name, const std::optional<std::string>& token, bool json) {
+  // A script whose variable is unset must not open another batch each time.
+  if (token && token->empty()) return usage_error("--token: it is empty; allowed is 1 to 64 bytes");
   const auto settings = context.settings();
   if (!settings) return settings.error();
   auto store = context.open(*settings, true);
   if (!store) return store.error();
-  const auto id = (*store)->open_batch(name, token);
+  const auto id = (*store)->open_batch(name, token.value_or(""));
   if (!id) return id.error();
   if (json) {
     context.out.line(boost::json::object{{"id", *id}});
@@ -213,6 +217,22 @@ Result<int> seal(Context& context, BatchId id, bool json) {
     context.out.line("sealed batch " + std::to_string(id) + ": " + std::to_string(store::pending(*batch)) + " of " +
                      std::to_string(batch->total) + " jobs have not ended");
   }
+  return kExitOk;
+}
+
+Result<int> cancel(Context& context, BatchId id, bool json) {
+  auto store = context.open_existing();
+  if (!store) return store.error();
+  if (const auto done = cancel_batch(*store, id); !done) return done.error();
+  const auto batch = (*store)->find_batch(id);
+  if (!batch) return batch.error();
+  if (json) {
+    context.out.line(batch_to_json(*batch));
+    return kExitOk;
+  }
+  const std::int64_t left = store::pending(*batch);
+  context.out.line("cancelled batch " + std::to_string(id) +
+                   (left > 0 ? "; asked the workers to stop what runs: " + std::to_string(left) : ""));
   return kExitOk;
 }
 
@@ -239,7 +259,7 @@ void add_show(CLI::App& batches, Context& context) {
 void add_open(CLI::App& batches, Context& context) {
   CLI::App* app = batches.add_subcommand("open", "Open a batch to put jobs into; prints its id");
   auto name = std::make_shared<std::string>();
-  auto token = std::make_shared<std::string>();
+  auto token = std::make_shared<std::optional<std::string>>();
   auto json = std::make_shared<bool>(false);
   app->add_option("NAME", *name, "For people; need not be unique")->required();
   app->add_option("--token", *token, "Opening the same token twice gives the same batch")->type_name("TEXT");
@@ -262,10 +282,22 @@ void add_seal(CLI::App& batches, Context& context) {
   app->callback([&context, id, json] { context.action = [&context, id, json] { return seal(context, *id, *json); }; });
 }
 
+void add_cancel(CLI::App& batches, Context& context) {
+  CLI::App* app = batches.add_subcommand("cancel", "Cancel what waits of a batch, stop what runs of it, and seal it");
+  auto id = std::make_shared<BatchId>(0);
+  auto json = std::make_shared<bool>(false);
+  add_id(*app, *id);
+  app->add_flag("--json", *json, "The batch as an object");
+  add_store_option(*app, context);
+  app->footer("Example: galley batches cancel 3");
+  app->callback(
+      [&context, id, json] { context.action = [&context, id, json] { return cancel(context, *id, *json); }; });
+}
+
 }  // namespace
 
 void add_batches(CLI::App& app, Context& context) {
-  CLI::App* batches = app.add_subcommand("batches", "Run something when many jobs are done: list, open, seal batches");
+  CLI::App* batches = app.add_subcommand("batches", "Run something when many jobs are done: list, open, seal, cancel");
   auto json = std::make_shared<bool>(false);
   batches->add_flag("--json", *json, "One object a line");
   add_store_option(*batches, context);
@@ -274,6 +306,7 @@ void add_batches(CLI::App& app, Context& context) {
   add_show(*batches, context);
   add_open(*batches, context);
   add_seal(*batches, context);
+  add_cancel(*batches, context);
   batches->callback([&context, json] {
     if (context.action) return;  // of a subcommand, whose callback comes first
     context.action = [&context, json] { return list(context, *json); };

@@ -16,6 +16,8 @@ void Context::complain(std::string_view sentence) {
   static_cast<void>(err.flush());  // nobody is left to tell about a standard error that cannot be written
 }
 
+void Context::complain(const Error& error) { complain(error.message + " [" + std::string(name(error.code)) + "]"); }
+
 Result<Settings> Context::settings() const {
   const char* store = std::getenv("GALLEY_STORE");
   return resolve_settings(flags, store == nullptr ? "" : store);
@@ -43,9 +45,10 @@ Result<StorePtr> Context::open_existing() {
 }
 
 void add_store_option(CLI::App& app, Context& context) {
-  app.add_option("--store", context.flags.store,
-                 "Where jobs are kept: sqlite:PATH[?durability=full|normal&force_network_fs=1&busy_timeout=30s] "
-                 "(default sqlite:galley.db; also GALLEY_STORE and galley.toml)")
+  app.add_option(
+         "--store", context.flags.store,
+         "Where jobs are kept: sqlite:PATH[?durability=full|normal&busy_timeout=30s&adopt=1&force_network_fs=1] "
+         "(default sqlite:galley.db; also GALLEY_STORE and galley.toml)")
       ->type_name("URL");
 }
 

@@ -33,6 +33,8 @@ struct Context {
 
   /// "galley: SENTENCE" on standard error.
   void complain(std::string_view sentence);
+  /// The same with the error's code behind it, in brackets.
+  void complain(const Error& error);
 
   [[nodiscard]] Result<Settings> settings() const;
   /// Opens the store, and creates it where `create` is set. Errors: NotFound, and those of open_store.

@@ -92,6 +92,7 @@ class Producer {
   std::string queue_;
   StorePtr store_;
   std::vector<job::NewJob> batch_;
+  std::vector<std::int64_t> batch_lines_;  ///< of --each: where each of them stood
   std::size_t batch_bytes_ = 0;
   std::size_t sent_ = 0;
   std::size_t refused_ = 0;
@@ -171,9 +172,11 @@ Result<void> Producer::send() {
       if (auto waited = room.run(*enqueued); !waited) return waited;
     }
   }
-  for (const store::Enqueued& job : *enqueued) {
+  for (std::size_t i = 0; i < enqueued->size(); ++i) {
+    const store::Enqueued& job = (*enqueued)[i];
     if (job.refused) {
-      context_.complain(job.reason);
+      const std::string line = flags_.each ? "line " + std::to_string(batch_lines_[i]) + ": " : "";
+      context_.complain(Error{*job.refused, line + job.reason});
       ++refused_;
       continue;
     }
@@ -186,6 +189,7 @@ Result<void> Producer::send() {
   }
   sent_ += batch_.size();
   batch_.clear();
+  batch_lines_.clear();
   batch_bytes_ = 0;
   return context_.out.flush();
 }
@@ -216,6 +220,7 @@ Result<void> Producer::add_line(const LineReader& lines, std::string_view line) 
   }
   batch_bytes_ += job->payload.size();
   batch_.push_back(std::move(*job));
+  batch_lines_.push_back(lines.number());
   return {};
 }
 

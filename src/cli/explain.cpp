@@ -73,7 +73,7 @@ Result<int> explain(Context& context, const std::vector<JobId>& ids, bool json) 
     const auto facts = engine::gather(**store, context.clock, id);
     if (!facts && facts.error().code != Errc::NotFound) return facts.error();
     if (!facts) {
-      context.complain("there is no job " + std::to_string(id));
+      context.complain(Error{Errc::NotFound, "there is no job " + std::to_string(id)});
       code = kExitFailure;
       continue;
     }

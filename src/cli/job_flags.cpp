@@ -95,7 +95,7 @@ void add_job_options(CLI::App& app, JobFlags& flags) {
   app.add_option("--header", flags.headers, "Travels with it to its handler; may be repeated")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
-  app.add_flag("--redact", flags.redacted, "Never show its payload, command and result");
+  app.add_flag("--redact", flags.redacted, "Never show its payload, command, result and output");
 }
 
 void add_once_options(CLI::App& app, OnceFlags& flags) {
@@ -113,10 +113,10 @@ void add_once_options(CLI::App& app, OnceFlags& flags) {
   app.add_option("--group-bytes", flags.group_bytes, "Run a group at this many bytes (default 262144)")
       ->check(CLI::Range(1, limits::kMaxGroupBytes).description(""))
       ->type_name("N");
-  app.add_option("--wait-for-room", flags.wait_for_room,
-                 "While the queue is full, wait this long (default: not at all)")
-      ->type_name("TIME");
   app.add_option("--group-age", flags.group_age, "Run a group this long after its first job (default 5s)")
+      ->type_name("TIME");
+  app.add_option("--wait-for-room", flags.wait_for_room,
+                 "While the queue or the store is full, wait this long (default: not at all)")
       ->type_name("TIME");
 }
 

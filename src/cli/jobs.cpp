@@ -75,7 +75,7 @@ Result<int> show(Context& context, const std::vector<JobId>& ids, bool json) {
     const auto job = (*store)->find(id);
     if (!job && job.error().code != Errc::NotFound) return job.error();
     if (!job) {
-      context.complain("there is no job " + std::to_string(id));
+      context.complain(Error{Errc::NotFound, "there is no job " + std::to_string(id)});
       code = kExitFailure;
       continue;
     }
@@ -84,7 +84,7 @@ Result<int> show(Context& context, const std::vector<JobId>& ids, bool json) {
     if (json) {
       boost::json::object object = to_json(*job);
       boost::json::array history;
-      for (const job::AttemptRecord& attempt : *attempts) history.push_back(to_json(attempt));
+      for (const job::AttemptRecord& attempt : *attempts) history.push_back(to_json(attempt, job->redacted));
       object["history"] = std::move(history);
       context.out.line(object);
     } else {

@@ -115,7 +115,9 @@ class Operator {
       return done.error();
     }
     if (!flags_.json) {
-      context_.out.line(std::string(operation_.done) + " " + std::to_string(done_) + (done_ == 1 ? " job" : " jobs"));
+      if (done_ > 0 || requested_ == 0) {
+        context_.out.line(std::string(operation_.done) + " " + std::to_string(done_) + (done_ == 1 ? " job" : " jobs"));
+      }
       if (requested_ > 0) {
         context_.out.line("asked the workers to stop " + std::to_string(requested_) + " running " +
                           (requested_ == 1 ? "job" : "jobs"));
@@ -228,18 +230,18 @@ class Operator {
     ++refused_;
     if (flags_.all) return;
     if (answer == Operated::NotFound) {
-      context_.complain("there is no job " + std::to_string(id));
+      context_.complain(Error{Errc::NotFound, "there is no job " + std::to_string(id)});
       return;
     }
     if (answer == Operated::Conflict) {
-      context_.complain("job " + std::to_string(id) + " was not " + operation_.done +
-                        ": another job holds its unique key by now");
+      context_.complain(Error{Errc::Conflict, "job " + std::to_string(id) + " was not " + operation_.done +
+                                                  ": another job holds its unique key by now"});
       return;
     }
     const auto states = store_->states(std::span(&id, 1));
     const std::string state = states && (*states)[0] ? " is " + std::string(name(*(*states)[0])) : "";
-    context_.complain("job " + std::to_string(id) + state + " and was not " + operation_.done + ": " +
-                      operation_.refusal);
+    context_.complain(Error{Errc::WrongState, "job " + std::to_string(id) + state + " and was not " + operation_.done +
+                                                  ": " + operation_.refusal});
   }
 
   Context& context_;

@@ -100,7 +100,7 @@ Result<std::optional<std::int64_t>> bound_from(std::string_view option, std::str
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error == std::errc() && end == text.data() + text.size() && value >= 1) return std::optional(value);
   return usage_error(std::string(option) + ": '" + std::string(text) +
-                     "' is not allowed; allowed is 1 or more, or none");
+                     "' is not allowed; allowed is a whole number of 1 or more, or none");
 }
 
 void add_queues(CLI::App& app, Context& context) {

@@ -112,7 +112,7 @@ void print_marks(Output& out, const job::JobRecord& job) {
   for (const auto& [header, value] : job.headers) fact(out, "header", header + "=" + value);
 }
 
-void print_attempt(Output& out, const job::AttemptRecord& attempt) {
+void print_attempt(Output& out, const job::AttemptRecord& attempt, bool hides_output) {
   const job::AttemptReport& report = attempt.report;
   out.line("");
   fact(out, "attempt", std::to_string(attempt.attempt) + ", " + attempt.outcome);
@@ -122,8 +122,9 @@ void print_attempt(Output& out, const job::AttemptRecord& attempt) {
   if (report.exit_code) fact(out, "  exit code", std::to_string(*report.exit_code));
   if (report.signal) fact(out, "  signal", std::to_string(*report.signal));
   fact_unless_empty(out, "  error", report.error);
-  fact_unless_empty(out, "  stdout", report.out);
-  fact_unless_empty(out, "  stderr", report.err);
+  const auto shown = [&](const std::string& text) { return hides_output && !text.empty() ? redacted(text) : text; };
+  fact_unless_empty(out, "  stdout", shown(report.out));
+  fact_unless_empty(out, "  stderr", shown(report.err));
   fact_unless_empty(out, "  log", report.log);
 }
 
@@ -199,7 +200,7 @@ json::object to_json(const job::JobRecord& job) {
   return object;
 }
 
-json::object to_json(const job::AttemptRecord& attempt) {
+json::object to_json(const job::AttemptRecord& attempt, bool redacted) {
   const job::AttemptReport& report = attempt.report;
   const auto number = [](const std::optional<int>& value) {
     return value ? json::value(*value) : json::value(nullptr);
@@ -213,8 +214,8 @@ json::object to_json(const job::AttemptRecord& attempt) {
           {"exit_code", number(report.exit_code)},
           {"signal", number(report.signal)},
           {"error", text_value(report.error)},
-          {"stdout", text_value(report.out)},
-          {"stderr", text_value(report.err)},
+          {"stdout", redacted ? json::value(nullptr) : text_value(report.out)},
+          {"stderr", redacted ? json::value(nullptr) : text_value(report.err)},
           {"log", text_value(report.log)}};
 }
 
@@ -239,7 +240,7 @@ void print_job(Output& out, const job::JobRecord& job, const std::vector<job::At
   fact_unless_empty(out, "progress", job.progress);
   fact_unless_empty(out, "result", job.redacted && !job.result.empty() ? redacted(job.result) : job.result);
   if (!job.checkpoint.empty()) fact(out, "checkpoint", std::to_string(job.checkpoint.size()) + " bytes");
-  for (const job::AttemptRecord& attempt : attempts) print_attempt(out, attempt);
+  for (const job::AttemptRecord& attempt : attempts) print_attempt(out, attempt, job.redacted);
 }
 
 }  // namespace galley::cli

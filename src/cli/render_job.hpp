@@ -18,7 +18,8 @@ namespace galley::cli {
 
 /// Times are RFC 3339 in UTC; a JSON payload and a command stand as values, other bytes as text.
 [[nodiscard]] boost::json::object to_json(const job::JobRecord& job);
-[[nodiscard]] boost::json::object to_json(const job::AttemptRecord& attempt);
+/// `redacted`: as its job; then what a command wrote is not to be seen.
+[[nodiscard]] boost::json::object to_json(const job::AttemptRecord& attempt, bool redacted);
 
 /// All that is known of a job, one fact a line.
 void print_job(Output& out, const job::JobRecord& job, const std::vector<job::AttemptRecord>& attempts);

@@ -9,6 +9,7 @@
 #include <exception>
 #include <memory>
 
+#include "base/text.hpp"
 #include "cli/commands.hpp"
 
 namespace galley::cli {
@@ -67,11 +68,16 @@ std::string explained(const CLI::ParseError& fault, const CLI::App& app, const C
       !context.command) {
     return std::string(fault.what()) + "; a command to run stands behind --: galley enqueue -- CMD ...";
   }
-  return fault.what();
+  const std::string_view said = fault.what();
+  constexpr std::string_view kNoNumber = "Could not convert: ";  // NAME = VALUE; no other option is converted
+  const std::size_t is = said.find(" = ");
+  if (!said.starts_with(kNoNumber) || is == said.npos) return std::string(said);
+  return std::string(said.substr(kNoNumber.size(), is - kNoNumber.size())) + ": " + base::quoted(said.substr(is + 3)) +
+         " is not allowed; allowed is a whole number";
 }
 
-int usage(Context& context, const CLI::App& app, std::string_view why) {
-  context.complain(why);
+int usage(Context& context, const CLI::App& app, std::string why) {
+  context.complain(usage_error(std::move(why)));
   context.err.line("Try '" + path_of(app) + " --help'.");
   static_cast<void>(context.err.flush());
   return kExitUsage;
@@ -95,7 +101,7 @@ int perform(Context& context, const CLI::App& app) {
   }
   const auto flushed = context.out.flush();
   if (!code) {
-    context.complain(code.error().message + " [" + std::string(name(code.error().code)) + "]");
+    context.complain(code.error());
     return exit_code_of(code.error());
   }
   if (!flushed) {
@@ -126,8 +132,8 @@ int run(std::vector<std::string> arguments, const base::Clock& clock) {
   cut_command(arguments, context);
   // The parser would take an empty list for the option without one, which allows everything.
   if (std::find(arguments.begin(), arguments.end(), "--allow-commands=") != arguments.end()) {
-    context.complain(
-        "--allow-commands=: the list is empty; name the programs, or leave out the = to allow any command");
+    context.complain(usage_error(
+        "--allow-commands=: the list is empty; name the programs, or leave out the = to allow any command"));
     static_cast<void>(context.err.flush());
     return kExitUsage;
   }

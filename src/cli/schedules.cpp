@@ -12,6 +12,7 @@
 #include "cli/commands.hpp"
 #include "cli/job_content.hpp"
 #include "cli/job_flags.hpp"
+#include "cli/render_job.hpp"
 #include "cli/text.hpp"
 #include "galley/schedule.hpp"
 #include "job/schedule.hpp"
@@ -25,6 +26,7 @@ namespace {
 
 constexpr std::size_t kNameColumns = 32;
 constexpr std::size_t kWhenColumns = 40;
+constexpr std::size_t kWhatColumns = 60;
 constexpr int kMostTicks = 1'000;
 
 struct RuleFlags {
@@ -90,6 +92,15 @@ boost::json::value time_or_null(const std::optional<Time>& time) {
   return time ? boost::json::value(base::format_time(*time)) : boost::json::value(nullptr);
 }
 
+/// The job of a tick, as far as it can be known before.
+job::JobRecord job_record(const job::NewJob& job) {
+  job::JobRecord record;
+  record.content = job.content;
+  record.payload = job.payload;
+  record.redacted = job.redacted;
+  return record;
+}
+
 boost::json::object schedule_to_json(const store::ScheduleStats& stats) {
   const auto& [name, rule, job] = stats.schedule;
   boost::json::object object{{"name", base::to_utf8(name)},
@@ -108,6 +119,10 @@ boost::json::object schedule_to_json(const store::ScheduleStats& stats) {
   if (stats.last_job) object["last_job"] = *stats.last_job;
   object["enqueued"] = stats.enqueued;
   object["skipped"] = stats.skipped;
+  const boost::json::object content = to_json(job_record(job));
+  for (const std::string_view member : {"content", "command", "payload", "redacted"}) {
+    if (const auto* value = content.if_contains(member)) object[member] = *value;
+  }
   return object;
 }
 
@@ -117,7 +132,7 @@ Result<int> list(Context& context, bool json) {
   const auto all = (*store)->schedules();
   if (!all) return all.error();
   Table table({"NAME", "WHEN", "ZONE", "NEXT", "NEXT (UTC)", "LAST (UTC)", "JOB", "ENQUEUED", "SKIPPED", "QUEUE",
-               "KIND", "PAUSED"});
+               "KIND", "PAUSED", "WHAT"});
   for (const store::ScheduleStats& one : *all) {
     if (json) {
       context.out.line(schedule_to_json(one));
@@ -128,7 +143,7 @@ Result<int> list(Context& context, bool json) {
                local_text(rule.zone, one.next_at), utc_text(one.next_at), utc_text(one.last_at),
                one.last_job ? std::to_string(*one.last_job) : "-", std::to_string(one.enqueued),
                std::to_string(one.skipped), to_cell(job.queue, kNameColumns), to_cell(job.kind, kNameColumns),
-               one.paused ? "paused" : "-"});
+               one.paused ? "paused" : "-", to_cell(summary(job_record(job)), kWhatColumns)});
   }
   if (json) return kExitOk;
   if (all->empty()) {

@@ -40,7 +40,8 @@ Result<int> limit(Context& context, const std::string& text) {
   auto store = context.open_existing();
   if (!store) return store.error();
   if (auto done = (*store)->set_max_bytes(*most); !done) return done.error();
-  context.out.line(*most ? "the store takes at most " + std::to_string(**most) + " bytes" : "the store has no bound");
+  context.out.line(*most ? "the store takes at most " + std::to_string(**most) + (**most == 1 ? " byte" : " bytes")
+                         : "the store has no bound");
   return kExitOk;
 }
 

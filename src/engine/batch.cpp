@@ -123,12 +123,6 @@ struct Batch::State {
     }
     flush();
   }
-
-  [[nodiscard]] Result<void> cancel_all(std::vector<JobId> ids) const {
-    if (ids.empty()) return {};
-    const auto done = store->cancel(ids);
-    return done ? Result<void>() : Result<void>(done.error());
-  }
 };
 
 Batch::Batch(StorePtr store, std::string name, std::string token) : state_(std::make_unique<State>()) {
@@ -176,20 +170,27 @@ Result<void> Batch::cancel() {
   state.cancelled = true;
   state.jobs.clear();
   state.callbacks.clear();
-  if (state.id == 0) return {};
-  const auto batch = state.store->find_batch(state.id);
+  return state.id == 0 ? Result<void>() : cancel_batch(state.store, state.id);
+}
+
+Result<void> cancel_batch(const StorePtr& store, BatchId id) {
+  const auto batch = store->find_batch(id);
   if (!batch) return batch.error();
-  if (auto done = state.cancel_all(batch->callbacks); !done) return done;
+  if (!batch->callbacks.empty()) {
+    if (const auto done = store->cancel(batch->callbacks); !done) return done.error();
+  }
   store::Filter members;
-  members.batch = state.id;
+  members.batch = id;
   std::string cursor;
   do {
-    auto page = state.store->select(members, cursor, limits::kMaxPage);
+    const auto page = store->select(members, cursor, limits::kMaxPage);
     if (!page) return page.error();
-    if (auto done = state.cancel_all(std::move(page->ids)); !done) return done;
-    cursor = std::move(page->next);
+    if (!page->ids.empty()) {
+      if (const auto done = store->cancel(page->ids); !done) return done.error();
+    }
+    cursor = page->next;
   } while (!cursor.empty());
-  return state.store->seal_batch(state.id);
+  return store->seal_batch(id);
 }
 
 }  // namespace galley

@@ -37,10 +37,11 @@ Plan WorkerCore::plan(base::Mono now) {
   // Before anything that needs the store: a store that fails must not keep a process from ending.
   if (auto abandon = plan_abandon(now)) return *std::move(abandon);
   if (now < retry_at_) return Wait{retry_at_};
-  if (auto renew = plan_renew(now)) return *renew;
-  if (phase_ == Phase::Working && now >= step_at_) return Step{};
-  if (auto exchange = plan_exchange(now)) return *exchange;
-  if (auto look = plan_look(now)) return *std::move(look);
+  forget_failures();
+  if (auto renew = plan_renew(now)) return calling_ = Call::Renew, *renew;
+  if (phase_ == Phase::Working && now >= step_at_) return calling_ = Call::Step, Step{};
+  if (auto exchange = plan_exchange(now)) return calling_ = Call::Exchange, *exchange;
+  if (auto look = plan_look(now)) return calling_ = Call::Look, *std::move(look);
   return Wait{next_turn()};
 }
 
@@ -125,7 +126,7 @@ base::Mono WorkerCore::next_turn() const noexcept {
 
 std::vector<Start> WorkerCore::on_exchanged(base::Mono sent, base::Mono now, store::FinishAndClaimAnswer answer) {
   GALLEY_ASSERT(answer.finished.size() == sending_.size());
-  reached();
+  failures(Call::Exchange) = 0;
   failing_since_.reset();
   exchanged_at_ = now;
   for (std::size_t i = 0; i < sending_.size(); ++i) {
@@ -160,7 +161,7 @@ std::vector<Start> WorkerCore::on_exchanged(base::Mono sent, base::Mono now, sto
 
 void WorkerCore::on_renewed(base::Mono sent, base::Mono now, std::span<const store::Renewed> answers) {
   GALLEY_ASSERT(answers.size() == renewing_.size());
-  reached();
+  failures(Call::Renew) = 0;
   for (std::size_t i = 0; i < answers.size(); ++i) {
     running_.renewed(renewing_[i].slot, renewing_[i].claim, answers[i], sent, now);
   }
@@ -168,7 +169,7 @@ void WorkerCore::on_renewed(base::Mono sent, base::Mono now, std::span<const sto
 }
 
 void WorkerCore::on_stepped(base::Mono now, const store::StepAnswer& answer) {
-  reached();
+  failures(Call::Step) = 0;
   const Duration longest = limits::kSafetyLook;
   step_at_ = now + (answer.more ? kStepSoon : std::clamp(answer.next, kStepSoon, longest));
   // What expired may have kept a claim from what stands behind it.
@@ -176,7 +177,7 @@ void WorkerCore::on_stepped(base::Mono now, const store::StepAnswer& answer) {
 }
 
 void WorkerCore::on_looked(base::Mono now, const Backlog& backlog) {
-  reached();
+  failures(Call::Look) = 0;
   looked_at_ = now;
   look_at_ = now + (options_.drain ? kDrainLook : Duration(limits::kSafetyLook));
   if (phase_ != Phase::Working) return;
@@ -193,21 +194,36 @@ void WorkerCore::on_looked(base::Mono now, const Backlog& backlog) {
 }
 
 bool WorkerCore::on_store_error(base::Mono now, const Error& error) {
-  const bool first = failures_ == 0;
+  const bool first = !failing();
   if (!failing_since_) failing_since_ = now;
-  retry_at_ = now + std::min(kFirstRetry * (1 << std::min(failures_, 6)), kLastRetry);
-  ++failures_;
+  int& in_a_row = failures(calling_);
+  const Duration pause = std::min(kFirstRetry * (1 << std::min(in_a_row, 6)), kLastRetry);
+  ++in_a_row;
   last_error_ = error.message;
   for (const SlotClaim& claim : renewing_) to_renew_.insert(claim.slot);
   renewing_.clear();
   pools_.ring();
-  // Should it have been housekeeping or a look, then they go behind the claims, so as not to block them.
+  hear_signals_ = hear_signals_ || calling_ == Call::Exchange;
+  // Housekeeping and looks go behind the claims, so as not to block them; where they fail themselves, they alone wait.
+  const bool aside = calling_ == Call::Step || calling_ == Call::Look;
+  retry_at_ = now + (aside ? kFirstRetry : pause);
+  base::Mono& aside_at = calling_ == Call::Look ? look_at_ : step_at_;
+  if (aside) aside_at = std::max(aside_at, now + pause);
   step_at_ = std::max(step_at_, retry_at_ + kFirstRetry);
   look_at_ = std::max(look_at_, retry_at_ + kFirstRetry);
   return first;
 }
 
-void WorkerCore::reached() noexcept { failures_ = 0; }
+bool WorkerCore::failing() const noexcept {
+  return std::any_of(failures_.begin(), failures_.end(), [](int in_a_row) { return in_a_row > 0; });
+}
+
+/// Of calls that are not to be made any more: no answer would end their row.
+void WorkerCore::forget_failures() noexcept {
+  if (to_renew_.empty()) failures(Call::Renew) = 0;
+  if (phase_ != Phase::Working) failures(Call::Step) = 0;
+  if (!may_look()) failures(Call::Look) = 0;
+}
 
 // ---- attempts ---------------------------------------------------------------------------------------------------
 

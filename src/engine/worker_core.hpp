@@ -18,6 +18,7 @@
 //
 // Not thread-safe: the shells share one mutex.
 
+#include <array>
 #include <optional>
 #include <set>
 #include <span>
@@ -108,7 +109,7 @@ class WorkerCore {
   void on_renewed(base::Mono sent, base::Mono now, std::span<const store::Renewed> answers);
   void on_stepped(base::Mono now, const store::StepAnswer& answer);
   void on_looked(base::Mono now, const Backlog& backlog);
-  /// It failed: nothing is forgotten, and the same is tried again after 50 ms to 2 s. True at the first one in a row.
+  /// It failed: nothing is forgotten, and the same is tried again after 50 ms to 2 s. True where nothing failed before.
   bool on_store_error(base::Mono now, const Error& error);
   void on_abandoned(SlotId slot, AttemptEnd end);
   /// No thread could be started for a claimed job: its claim is given back.
@@ -130,7 +131,8 @@ class WorkerCore {
 
   [[nodiscard]] bool stopping() const noexcept { return phase_ != Phase::Working; }
   [[nodiscard]] bool drained() const noexcept { return phase_ == Phase::Drained; }
-  [[nodiscard]] bool failing() const noexcept { return failures_ > 0; }
+  /// Some call failed the last time, whether others succeed or not: on a full disk only those that write fail.
+  [[nodiscard]] bool failing() const noexcept;
   [[nodiscard]] Duration lease() const noexcept { return options_.lease; }
   [[nodiscard]] const WorkerReport& report() const noexcept { return report_; }
   /// Why it is stalled; empty: it is not.
@@ -139,6 +141,8 @@ class WorkerCore {
 
  private:
   enum class Phase : std::uint8_t { Working, Stopping, Ending, Drained };
+  enum class Call : std::uint8_t { Exchange, Renew, Step, Look };
+  static constexpr std::size_t kCalls = 4;
 
   [[nodiscard]] std::optional<Renew> plan_renew(base::Mono now);
   [[nodiscard]] std::optional<Exchange> plan_exchange(base::Mono now);
@@ -153,7 +157,8 @@ class WorkerCore {
   void count(const store::Finish& finish, bool completed);
   void put_finish(store::Finish finish, FinishNote note);
   void drop_lapsed(base::Mono now);
-  void reached() noexcept;
+  [[nodiscard]] int& failures(Call call) noexcept { return failures_[static_cast<std::size_t>(call)]; }
+  void forget_failures() noexcept;
   void check_stalled(base::Mono now);
   void stall(base::Mono now, std::string why);
 
@@ -189,7 +194,8 @@ class WorkerCore {
   bool hear_signals_ = false;  ///< the bell rang while nothing could be claimed: it may have been a cancel
 
   // Trouble.
-  int failures_ = 0;
+  Call calling_ = Call::Exchange;
+  std::array<int, kCalls> failures_{};  ///< in a row, of each call
   base::Mono retry_at_{};
   std::optional<base::Mono> failing_since_;       ///< the first failure since the last exchange
   std::optional<base::Mono> not_starting_since_;  ///< the first of those in a row

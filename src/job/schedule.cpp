@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 
+#include "base/duration.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
 
@@ -62,7 +63,7 @@ Error bad(std::string_view field, std::string_view value, std::string_view allow
 
 Result<void> check_offset(std::string_view field, Duration value) {
   if (value >= Duration{0} && value <= limits::kMaxSpread) return {};
-  return bad(field, std::to_string(value.count()) + "us", "0 (none) to 7 days");
+  return bad(field, base::format_duration_exactly(value), "0 (none) to 7 days");
 }
 
 /// What passed since the last look.

@@ -24,10 +24,9 @@ Result<void> in_range(std::string_view field, std::int64_t value, std::int64_t l
   return bad(field, value, std::to_string(least) + ".." + std::to_string(most));
 }
 
-/// In microseconds, because a form for people would round "one microsecond too long" away.
 Result<void> in_range(std::string_view field, Duration value, Duration least, Duration most, std::string_view allowed) {
   if (value >= least && value <= most) return {};
-  return bad(field, std::to_string(value.count()) + "us", allowed);
+  return bad(field, base::format_duration_exactly(value), allowed);
 }
 
 template <class Allowed>
@@ -92,7 +91,7 @@ Result<void> check_due(const NewJob& job) {
   if (auto r = in_range("delay", job.delay, Duration{0}, limits::kMaxDelay, "0 to ten years"); !r) return r;
   if (!job.at) return {};
   if (job.delay != Duration{0}) {
-    return bad("delay", std::to_string(job.delay.count()) + "us", "a delay or an absolute time (at), not both");
+    return bad("delay", base::format_duration_exactly(job.delay), "a delay or an absolute time (at), not both");
   }
   const auto us = job.at->time_since_epoch();
   return in_range("at", us, Duration{0}, base::kMaxTime.time_since_epoch(), "a time of the years 1970 to 9999");

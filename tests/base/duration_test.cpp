@@ -110,6 +110,15 @@ TEST(FormatDuration, IsShortForPeople) {
   EXPECT_EQ(format_duration(3660 * 24h), "3660d");
 }
 
+TEST(FormatDuration, InMessagesAboutBoundsRoundsNothingAway) {
+  EXPECT_EQ(format_duration_exactly(8 * 24h), "8d");
+  EXPECT_EQ(format_duration_exactly(90min), "1h30m");
+  EXPECT_EQ(format_duration_exactly(-5s), "-5s");
+  EXPECT_EQ(format_duration_exactly(7 * 24h + 1us), "604800000001us");
+  EXPECT_EQ(format_duration_exactly(-1'500'001us), "-1500001us");
+  EXPECT_EQ(format_duration_exactly(Duration::max()), std::to_string(Duration::max().count()) + "us");
+}
+
 TEST(FormatDuration, NeverRoundsUpIntoTheNextUnit) {
   EXPECT_EQ(format_duration(999'999us), "999.9ms");
   EXPECT_EQ(format_duration(59'999'999us), "59.9s");

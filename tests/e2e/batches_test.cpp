@@ -48,6 +48,19 @@ TEST(Batches, RunWhatWaitsForTheirSuccess) {
   EXPECT_NE(bench.run({"jobs", "show", "2"}).out.find("batch 1 has succeeded"), std::string::npos);
 }
 
+TEST(Batches, AreEndedByACancelThatMayBeRepeated) {
+  const Bench bench;
+  fill(bench, {"true", "true"});
+  for (int i = 0; i < 2; ++i) {
+    const Finished cancelled = bench.run({"batches", "cancel", "1"});
+    EXPECT_EQ(cancelled.exit_code, 0) << cancelled.err;
+    EXPECT_EQ(cancelled.out, "cancelled batch 1\n");
+  }
+  EXPECT_EQ(callbacks(bench), "success=cancelled failure=cancelled finished=cancelled ");
+  EXPECT_EQ(shown(bench).at("state"), "finished") << "it is sealed";
+  EXPECT_EQ(shown(bench).at("failed"), 2);
+}
+
 TEST(Batches, ShowWhatFailedFirstAndSucceedAfterARetry) {
   const Bench bench;
   bench.write("ok", "");
@@ -100,12 +113,14 @@ TEST(Batches, RefuseWhatCannotBe) {
   for (const auto& [code, arguments] : std::vector<std::pair<int, std::vector<std::string>>>{
            {1, {"batches", "show", "7"}},
            {1, {"batches", "seal", "7"}},
+           {1, {"batches", "cancel", "7"}},
            {1, {"enqueue", "--batch", "7", "--", "true"}},
            {1, {"enqueue", "--after", "7", "--", "true"}},
            {2, {"batches", "show", "x"}},
            {2, {"batches", "show", "0"}},
            {2, {"batches", "open", ""}},
            {2, {"batches", "open", "n", "--token", std::string(65, 't')}},
+           {2, {"batches", "open", "n", "--token", ""}},
            {2, {"enqueue", "--batch", "0", "--", "true"}},
            {2, {"enqueue", "--after", "1", "--trigger", "never", "--", "true"}},
            {2, {"enqueue", "--trigger", "success", "--", "true"}},

@@ -109,6 +109,17 @@ TEST(Jobs, CancelAllTakesWhatHasNotEnded) {
   EXPECT_EQ(states(bench), (States{{1, "completed"}, {2, "completed"}, {3, "dead"}, {4, "cancelled"}, {5, "ready"}}));
 }
 
+TEST(Jobs, CancelSaysOfARunningOneThatItIsAskedToStopAndItStops) {
+  const Bench bench;
+  const Fifo runs(bench.dir().file("runs"));
+  ASSERT_EQ(bench.run({"enqueue", "--", "sh", "-c", "echo >runs; exec sleep 600"}).exit_code, 0);
+  Process worker(bench.dir(), {.arguments = {"work", "--allow-commands"}});
+  ASSERT_TRUE(runs.wait());
+  EXPECT_EQ(bench.run({"jobs", "cancel", "1"}).out, "asked the workers to stop 1 running job\n");
+  EXPECT_TRUE(worker.wait_err("job.cancelled"));
+  EXPECT_EQ(bench.state(1), "cancelled");
+}
+
 TEST(Jobs, ANamedJobThatCannotBeServedIsNamedAndExitsWithOne) {
   const Bench bench;
   fill(bench);

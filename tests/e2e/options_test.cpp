@@ -132,6 +132,11 @@ TEST(Marks, ARedactedJobShowsNeitherCommandNorPayload) {
     EXPECT_EQ(look.out.find("secret-word"), std::string::npos) << look.out;
   }
   EXPECT_NE(bench.run({"jobs", "show", "1"}).out.find("redacted"), std::string::npos);
+  ASSERT_EQ(bench.run({"work", "--allow-commands", "--drain"}).exit_code, 0);
+  const Finished text = bench.run({"jobs", "show", "1"});
+  EXPECT_NE(text.out.find("stdout"), std::string::npos) << text.out;
+  EXPECT_EQ(text.out.find("secret-word"), std::string::npos) << "what it wrote: " << text.out;
+  EXPECT_EQ(bench.run({"jobs", "show", "1", "--json"}).out.find("secret-word"), std::string::npos);
 }
 
 TEST(Marks, ATraceGoesOnInTheCommand) {
@@ -198,6 +203,30 @@ TEST(Errors, CarryTheirCode) {
   const Finished run = bench.run({"enqueue", "--queue", "a b", "--", "true"});
   EXPECT_EQ(run.exit_code, 2);
   EXPECT_NE(run.err.find("[invalid_input]"), std::string::npos) << run.err;
+}
+
+TEST(Errors, OfSingleJobsCarryTheirCodeToo) {
+  const Bench bench;
+  ASSERT_EQ(bench.run({"enqueue", "--unique", "report", "--", "true"}).exit_code, 0);
+  ASSERT_EQ(bench.run({"queues", "limit", "default", "--max-waiting", "1"}).exit_code, 0);
+  const auto refused = [&](std::vector<std::string> arguments, std::string_view why) {
+    const Finished run = bench.run(std::move(arguments));
+    EXPECT_EQ(run.exit_code, 1) << run.err;
+    EXPECT_NE(run.err.find(why), std::string::npos) << run.err;
+  };
+  refused({"enqueue", "--unique", "report", "--on-conflict", "error", "--", "true"},
+          "unique key \"report\": job 1 holds it [conflict]");
+  refused({"enqueue", "--", "true"}, "[queue_full]");
+  const Finished each =
+      bench.run({"enqueue", "--each", "--queue", "other", "--unique", "report", "--on-conflict", "error", "--", "true"},
+                "a\n\nc\n");
+  EXPECT_EQ(each.exit_code, 1);
+  EXPECT_NE(each.err.find("line 1: unique key"), std::string::npos) << each.err;
+  EXPECT_NE(each.err.find("line 3: unique key"), std::string::npos) << "an empty line counts: " << each.err;
+  refused({"jobs", "show", "7"}, "there is no job 7 [not_found]");
+  refused({"jobs", "cancel", "7"}, "there is no job 7 [not_found]");
+  refused({"explain", "7"}, "there is no job 7 [not_found]");
+  refused({"jobs", "run", "1"}, "[wrong_state]");
 }
 
 }  // namespace

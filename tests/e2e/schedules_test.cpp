@@ -73,6 +73,16 @@ TEST(Schedules, PauseResumeAndRemoveSayWhatTheyDid) {
   EXPECT_NE(bench.run({"schedules"}).err.find("there are no schedules"), std::string::npos);
 }
 
+TEST(Schedules, ShowWhatTheyRunUnlessItIsRedacted) {
+  const Bench bench;
+  ASSERT_EQ(bench.run({"schedules", "put", "s", "--cron", "@daily", "--", "echo", "a b"}).exit_code, 0);
+  EXPECT_EQ(schedule(bench).at("command").at("argv").at(1), "a b");
+  EXPECT_NE(bench.run({"schedules"}).out.find("echo 'a b'"), std::string::npos);
+  ASSERT_EQ(bench.run({"schedules", "put", "s", "--cron", "@daily", "--redact", "--", "echo", "a b"}).exit_code, 0);
+  EXPECT_TRUE(schedule(bench).at("command").is_null());
+  EXPECT_EQ(bench.run({"schedules"}).out.find("a b"), std::string::npos);
+}
+
 TEST(Schedules, NextShowsWhenAnExpressionTicksWithoutAStore) {
   const Bench bench;
   const auto ticks =

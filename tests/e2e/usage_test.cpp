@@ -58,7 +58,7 @@ std::vector<Refusal> refusals() {
       {{"jobs", "--state", "undead"}, "undead"},
       {{"jobs", "--limit", "-1"}, "--limit"},
       {{"jobs", "show"}, "ID"},
-      {{"jobs", "show", "x"}, "x"},
+      {{"jobs", "show", "x"}, "ID: \"x\" is not allowed; allowed is a whole number"},
       {{"jobs", "--queue", "q", "show", "1"}, "--queue"},
       {{"jobs", "retry"}, "--all"},
       {{"jobs", "retry", "1", "--all"}, "not both"},
@@ -83,6 +83,7 @@ TEST(Usage, EveryBadOptionExitsWithTwoAndIsNamed) {
     EXPECT_EQ(run.exit_code, 2) << line << run.err;
     EXPECT_TRUE(run.err.starts_with("galley: ")) << line << run.err;
     EXPECT_NE(run.err.find(refusal.named), std::string::npos) << line << run.err;
+    EXPECT_NE(run.err.find("[invalid_input]"), std::string::npos) << line << run.err;
     EXPECT_TRUE(run.out.empty()) << line << run.out;
   }
   EXPECT_EQ(bench.run({"jobs", "--json"}).lines().size(), 1U);

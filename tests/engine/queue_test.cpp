@@ -119,14 +119,16 @@ TEST_F(QueueTest, ARefusedItemOfManyIsNamedAndTheOthersAreIn) {
   ASSERT_TRUE(partly.has_error());
   EXPECT_EQ(partly.error().code, Errc::Conflict);
   EXPECT_EQ(partly.error().written, Written::Unknown);
-  EXPECT_TRUE(partly.error().message.starts_with("2 of 5 jobs were refused, the others are enqueued; item 2: job "))
+  EXPECT_TRUE(
+      partly.error().message.starts_with("2 of 5 jobs were refused, the others are enqueued; item 2: unique key "))
       << partly.error().message;
   EXPECT_EQ(store->queues().value().at(0).count[static_cast<std::size_t>(JobState::Ready)], 3);
 
   const auto none = queue.enqueue_json_all("k", {{"6", unique}, {"7", unique}});
   ASSERT_TRUE(none.has_error());
   EXPECT_EQ(none.error().written, Written::Nothing);
-  EXPECT_TRUE(none.error().message.starts_with("2 of 2 jobs were refused; item 0: job ")) << none.error().message;
+  EXPECT_TRUE(none.error().message.starts_with("2 of 2 jobs were refused; item 0: unique key "))
+      << none.error().message;
 }
 
 TEST_F(QueueTest, AHeldUniqueKeyAnswersWithItsJobOrAnError) {

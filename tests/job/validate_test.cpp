@@ -199,7 +199,7 @@ TEST(Validate, RefusesADelayTogetherWithADueTime) {
               job.at = Time{};
               job.delay = 5s;
             }),
-            "delay: \"5000000us\" is not allowed; allowed is a delay or an absolute time (at), not both");
+            "delay: \"5s\" is not allowed; allowed is a delay or an absolute time (at), not both");
 }
 
 TEST(Validate, BoundsTimeOutAndGrace) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "store/memory/memory_impl.hpp"
 
 namespace galley::store::memory {
@@ -19,7 +20,8 @@ std::optional<Enqueued> MemoryStore::meet_unique(const job::NewJob& job, const N
   if (!held) return std::nullopt;
   const JobId id = held->record.id;
   if (job.unique.on_conflict == OnConflict::Error) {
-    return Enqueued{id, false, false, Errc::Conflict, "job " + std::to_string(id) + " holds this unique key"};
+    return Enqueued{id, false, false, Errc::Conflict,
+                    "unique key " + base::quoted(job.unique.key) + ": job " + std::to_string(id) + " holds it"};
   }
   const bool replaces = job.unique.on_conflict == OnConflict::Replace && held->record.state != JobState::Running;
   if (replaces) replace(*held, job, now);

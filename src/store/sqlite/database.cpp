@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <random>
 #include <thread>
@@ -21,6 +22,14 @@ Duration pause_between_looks() {
   return Duration(50 + static_cast<int>(jitter() % 450));
 }
 
+/// SQLite says "disk I/O error" where the disk is full while it makes or extends its shared memory.
+int with_cause(sqlite3* db, int code) noexcept {
+  const int primary = code & 0xff;
+  if (primary != SQLITE_IOERR && primary != SQLITE_CANTOPEN) return code;
+  const int cause = sqlite3_system_errno(db);
+  return cause == ENOSPC || cause == EDQUOT ? SQLITE_FULL : code;
+}
+
 bool is_busy(int code) noexcept { return (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED; }
 
 }  // namespace
@@ -29,7 +38,7 @@ Database::Database(const std::string& path, bool read_only, Duration busy_timeou
   const int flags = (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX;
   const int code = sqlite3_open_v2(path.c_str(), &db_, flags, nullptr);
   if (code != SQLITE_OK) {
-    SqlError error(db_ != nullptr ? sqlite3_extended_errcode(db_) : code,
+    SqlError error(db_ != nullptr ? with_cause(db_, sqlite3_extended_errcode(db_)) : code,
                    db_ != nullptr ? sqlite3_errmsg(db_) : sqlite3_errstr(code));
     sqlite3_close(db_);
     throw error;
@@ -98,7 +107,7 @@ void Database::fail(int code) const {
                              : "another program holds the store locked; try again");
   }
   const int extended = sqlite3_extended_errcode(db_);
-  throw SqlError((extended & 0xff) == (code & 0xff) ? extended : code, sqlite3_errmsg(db_));
+  throw SqlError(with_cause(db_, (extended & 0xff) == (code & 0xff) ? extended : code), sqlite3_errmsg(db_));
 }
 
 Query::Query(Database& db, const std::string& sql) : db_(db), own_(true) {

@@ -277,12 +277,19 @@ std::string fs_type(const struct stat& status) {
   return {};
 }
 
+bool has_bytes(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && status.st_size > 0;
+}
+
 /// Reads the header through SQLite's own descriptor: opening the file once more and closing it again would drop the
 /// locks that other connections of this process hold on it (https://sqlite.org/howtocorrupt.html, section 2.2).
 void check_header(Database& db, const std::string& path) {
   sqlite3_file* file = nullptr;
   sqlite3_file_control(db.raw(), "main", SQLITE_FCNTL_FILE_POINTER, static_cast<void*>(&file));
   sqlite3_int64 size = 0;
+  // Power that went while the file was made leaves half of it, and a journal by which SQLite puts it back first.
+  if (has_bytes(db.file() + "-journal")) static_cast<void>(db.number("PRAGMA schema_version"));
   if (file == nullptr || file->pMethods == nullptr || file->pMethods->xFileSize(file, &size) != SQLITE_OK) {
     refuse(Errc::Io, path, "cannot be read");
   }
@@ -296,9 +303,7 @@ void check_header(Database& db, const std::string& path) {
   const unsigned stored = (unsigned{header[16]} << 8U) | header[17];
   const std::int64_t page = stored == 1 ? 65536 : stored;
   const std::int64_t pages = big_endian(&header[28]);
-  struct stat wal {};
-  const bool has_wal = stat((db.file() + "-wal").c_str(), &wal) == 0 && wal.st_size > 0;
-  if (!has_wal && big_endian(&header[24]) == big_endian(&header[92]) && size < page * pages) {
+  if (!has_bytes(db.file() + "-wal") && big_endian(&header[24]) == big_endian(&header[92]) && size < page * pages) {
     refuse(Errc::NotAStore, path,
            "is truncated: it should have " + std::to_string(page * pages) + " bytes and has " + std::to_string(size) +
                "; restore a backup, or save what is readable with `sqlite3 FILE .recover`");

@@ -1,6 +1,7 @@
 // Unique keys. A row of galley_unique with held = 1 is the key; an index lets only one job of a kind have it. A job
 // that holds its key until it has ended keeps the row after that, with held = 0, for a retry.
 
+#include "base/text.hpp"
 #include "store/sqlite/backend.hpp"
 
 namespace galley::store::sqlite {
@@ -16,7 +17,8 @@ std::optional<Enqueued> Backend::meet_unique(Transaction& tx, const job::NewJob&
   const JobId id = unique_holder(job.kind, job.unique.key);
   if (id == 0) return std::nullopt;
   if (job.unique.on_conflict == OnConflict::Error) {
-    return Enqueued{id, false, false, Errc::Conflict, "job " + std::to_string(id) + " holds this unique key"};
+    return Enqueued{id, false, false, Errc::Conflict,
+                    "unique key " + base::quoted(job.unique.key) + ": job " + std::to_string(id) + " holds it"};
   }
   bool replaces = false;
   if (job.unique.on_conflict == OnConflict::Replace) {
