@@ -1,10 +1,11 @@
-"""What the documents say of the code: the tables of states, folders and errors, and links inside the repository."""
+"""What the documents say of the code: tables of states, folders, errors and tests, and links inside the repository."""
 
 import os
 import re
 
 import lint_includes
 
+TEST = re.compile(r'^\s*TEST(?:_[FP])?\(\s*(\w+),\s*(\w+)\s*\)', re.M)
 ROW = re.compile(r'Row\{JobState::(\w+),\s*JobEvent::(\w+),\s*JobState::(\w+)\}')
 
 
@@ -73,6 +74,28 @@ def check_errors(page, code):
         yield 1, f'a catalogue without {name} is banned here, use all errors of src/base/error.cpp instead'
 
 
+def tests_of(root):
+    """The names of all C++ tests, as "Suite.Test"."""
+    names = set()
+    for folder, _, files in os.walk(os.path.join(root, 'tests')):
+        for file in files:
+            if file.endswith('.cpp'):
+                with open(os.path.join(folder, file), encoding='utf-8') as source:
+                    names |= {f'{suite}.{name}' for suite, name in TEST.findall(source.read())}
+    return names
+
+
+def check_failures(page, tests):
+    """Each row of a table of failures names tests that exist, or says why the failure cannot happen."""
+    for number, (_, here, named) in table_rows(page, 'failure'):
+        names = re.findall(r'`([^`]+)`', named)
+        if not names and 'cannot happen' not in here:
+            yield number, 'a failure without a test is banned here, use "Suite.Test" or "cannot happen" instead'
+        for name in names:
+            if name not in tests:
+                yield number, f'the test {name} is banned here, use one that exists in tests/ instead'
+
+
 def check_links(root, path, text):
     for number, line in enumerate(text.split('\n'), 1):
         for target in re.findall(r'\]\(([^)#:\s]+)(?:#[^)]*)?\)', line):
@@ -87,6 +110,8 @@ def check(root, path, text):
     if path == 'docs/errors.md' and os.path.exists(errors):
         with open(errors, encoding='utf-8') as file:
             yield from check_errors(text, file.read())
+    if path == 'docs/failures.md':
+        yield from check_failures(text, tests_of(root))
     states = os.path.join(root, 'src/job/state.cpp')
     if path != 'ARCHITECTURE.md' or not os.path.exists(states):
         return

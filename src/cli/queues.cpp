@@ -73,7 +73,8 @@ Result<int> limit(Context& context, const std::string& queue, const std::string&
   auto store = context.open_existing();
   if (!store) return store.error();
   if (auto done = (*store)->set_max_waiting(queue, *most); !done) return done.error();
-  context.out.line(*most ? queue + " holds at most " + std::to_string(**most) + " waiting jobs"
+  context.out.line(*most ? queue + " holds at most " + std::to_string(**most) +
+                               (**most == 1 ? " waiting job" : " waiting jobs")
                          : queue + " has no bound");
   return kExitOk;
 }

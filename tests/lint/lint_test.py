@@ -180,6 +180,24 @@ class Documents(unittest.TestCase):
         self.assertIn('oi', wrong[1])
         self.assertIn('io', missing[1])
 
+    def test_failures_are_proven_by_tests_that_exist(self):
+        page = ('| failure | here | test |\n| --- | --- | --- |\n'
+                '| a | b | `A.IsSo`, `B.Is` |\n| c | cannot happen: d | |\n')
+        check = lint_documents.check_failures
+        self.assertEqual(list(check(page, {'A.IsSo', 'B.Is'})), [])
+        (found,) = check(page, {'A.IsSo'})
+        self.assertEqual(found, (3, 'the test B.Is is banned here, use one that exists in tests/ instead'))
+        (found,) = check(page.replace('cannot happen', 'no'), {'A.IsSo', 'B.Is'})
+        self.assertEqual(found[0], 4)
+        self.assertIn('a failure without a test is banned', found[1])
+
+    def test_tests_are_found_in_the_sources(self):
+        with tempfile.TemporaryDirectory() as root:
+            os.makedirs(os.path.join(root, 'tests/a'))
+            with open(os.path.join(root, 'tests/a/a_test.cpp'), 'w', encoding='utf-8') as file:
+                file.write('TEST(A, IsSo) {}\nTEST_F(B, Is) {\nTEST_P(C,\n       Too) {}\n// see TEST(D, IsNot)\n')
+            self.assertEqual(lint_documents.tests_of(root), {'A.IsSo', 'B.Is', 'C.Too'})
+
     def test_the_table_of_folders_is_the_lint_s(self):
         text = '| folder | what | may include |\n| --- | --- | --- |\n| `src/store/sqlite` | x | %s |\n'
         check = lint_documents.check_folders

@@ -191,7 +191,7 @@ const Damage kRepairable[] = {
     {"MinutesOfNoKind", "INSERT INTO galley_minutes (minute, lane) VALUES (1, 999)", {"minutes_orphan"}},
     {"CountsWrong", "UPDATE galley_lanes SET ready = ready + 1, dead = 0", {"counts"}},
     {"QueueCountsOtherWaitingJobs", "UPDATE galley_queues SET max_waiting = 99, waiting = 3", {"queue_waiting"}},
-    {"IdsBehind", "UPDATE galley_clock SET next_id = 1", {"clock_counters"}},
+    {"IdsBehind", "UPDATE galley_clock SET next_job = 1", {"clock_counters"}},
     {"EpochsBehind", "UPDATE galley_clock SET epoch = 0", {"clock_counters"}},
     {"ClockRowGone", "DELETE FROM galley_clock", {"clock_counters", "unchecked"}},
     {"IndexGone", "DROP INDEX galley_jobs_key", {"schema_missing"}},

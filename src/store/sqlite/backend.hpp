@@ -161,7 +161,8 @@ class Backend final : public Store {
   };
   [[nodiscard]] StepPlan plan_step(Transaction& tx, std::size_t limit);
   void recover_one(Transaction& tx, JobId id, std::int64_t epoch, StepAnswer& answer);
-  int prune(Transaction& tx, std::size_t limit);
+  /// True: there are more.
+  [[nodiscard]] bool prune(Transaction& tx, std::size_t limit, StepAnswer& answer);
   // measure.cpp
   [[nodiscard]] bool has_old_minutes(const Transaction& tx);
   /// True: there are more.
@@ -341,7 +342,7 @@ auto Backend::read(Body body) -> Result<std::invoke_result_t<Body, Transaction&>
   using Value = std::invoke_result_t<Body, Transaction&>;
   return turns_.take(Turns::Kind::Read, [&] {
     return guarded([&]() -> Result<Value> {
-      Transaction tx(db_, directory_, clock_, Transaction::Kind::Read);
+      Transaction tx(db_, directory_, clock_, joined_ ? Transaction::Kind::Joined : Transaction::Kind::Read);
       Value value = body(tx);
       tx.commit();
       return value;

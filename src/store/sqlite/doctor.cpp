@@ -178,7 +178,7 @@ void Doctor::check_clock() {
     Counted counted;
     db_.execute("BEGIN");
     {
-      Query row(db_, "SELECT next_id, tick, epoch FROM galley_clock WHERE only = 1");
+      Query row(db_, "SELECT next_job, tick, epoch FROM galley_clock WHERE only = 1");
       missing = !row.row();
       if (!missing) next_id = row.integer(0), tick = row.integer(1), epoch = row.integer(2);
     }
@@ -196,9 +196,9 @@ void Doctor::check_clock() {
                     true, false};
     if (repair_) {
       in_transaction(db_, [&] {
-        db_.execute("INSERT OR IGNORE INTO galley_clock (only, next_id, tick, epoch, signals) VALUES (1, 1, 0, 0, 0)");
+        db_.execute("INSERT OR IGNORE INTO galley_clock (only, next_job, tick, epoch, signals) VALUES (1, 1, 0, 0, 0)");
         db_.execute(
-            "UPDATE galley_clock SET next_id = max(next_id, 1 + (SELECT coalesce(max(id), 0) FROM galley_jobs)),"
+            "UPDATE galley_clock SET next_job = max(next_job, 1 + (SELECT coalesce(max(id), 0) FROM galley_jobs)),"
             " epoch = max(epoch, (SELECT coalesce(max(epoch), 0) FROM galley_jobs),"
             " (SELECT coalesce(max(epoch), 0) FROM galley_running))");
       });

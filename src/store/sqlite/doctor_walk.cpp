@@ -117,7 +117,8 @@ class Walk {
     for (const char* statement : check.repairs) {
       Query repair(db_, std::string(statement));
       const auto needed = std::min(key.size(), static_cast<std::size_t>(repair.parameters()));
-      bind_key(repair, Key(key.begin(), key.begin() + static_cast<std::ptrdiff_t>(needed)));
+      const Key bound(key.begin(), key.begin() + static_cast<std::ptrdiff_t>(needed));  // its texts are borrowed
+      bind_key(repair, bound);
       repair.run();
     }
     return is_wrong(check, key) ? 0 : 1;

@@ -162,7 +162,6 @@ std::vector<Backend::DueSchedule> Backend::due_schedules(const Transaction& tx, 
 
 void Backend::read_timetables(std::span<const DueSchedule> due) {
   for (const auto& [when, schedule] : due) {
-    if (timetables_.contains(schedule)) continue;
     Query row(db_, Sql::ScheduleRule);
     row.bind(schedule);
     if (row.row()) (void)timetable(schedule, read_rule(row, 0));

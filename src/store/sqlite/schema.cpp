@@ -140,6 +140,8 @@ INSERT INTO galley_meta VALUES ('schema_version', '1');
 )sql";
 
 // What most jobs do not have stands in tables of its own, and galley_jobs.extras says which of them to look into.
+// A program of version 1 may have the file open. It would not give up unique keys or count names; so the column with
+// which each of its transactions begins has another name, and it stops there.
 constexpr const char* kVersion2 = R"sql(
 ALTER TABLE galley_jobs ADD COLUMN expires_us INTEGER;
 ALTER TABLE galley_jobs ADD COLUMN deadline_us INTEGER;
@@ -147,6 +149,7 @@ ALTER TABLE galley_jobs ADD COLUMN error_class TEXT;
 ALTER TABLE galley_jobs ADD COLUMN batch INTEGER;
 ALTER TABLE galley_jobs ADD COLUMN redacted INTEGER;
 ALTER TABLE galley_attempts ADD COLUMN error_class TEXT;
+ALTER TABLE galley_clock RENAME COLUMN next_id TO next_job;
 ALTER TABLE galley_clock ADD COLUMN enqueued_us INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE galley_clock ADD COLUMN names INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE galley_clock ADD COLUMN config INTEGER NOT NULL DEFAULT 0;

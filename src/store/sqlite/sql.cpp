@@ -27,9 +27,9 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
                      " ON CONFLICT (name) DO UPDATE SET value = excluded.value"},
   {Sql::DropMaxBytes, "DELETE FROM galley_meta WHERE name = 'max_bytes'"},
 
-  {Sql::ReadClock,   "SELECT next_id, tick, epoch, signals, enqueued_us, names, config,"
+  {Sql::ReadClock,   "SELECT next_job, tick, epoch, signals, enqueued_us, names, config,"
                      " EXISTS (SELECT 1 FROM galley_schedules WHERE name > '') FROM galley_clock WHERE only = 1"},
-  {Sql::WriteClock,  "UPDATE galley_clock SET next_id = ?, tick = ?, epoch = ?, signals = ?, enqueued_us = ?,"
+  {Sql::WriteClock,  "UPDATE galley_clock SET next_job = ?, tick = ?, epoch = ?, signals = ?, enqueued_us = ?,"
                      " names = ?, config = ? WHERE only = 1"},
 
   {Sql::NewQueues,   "SELECT id, name FROM galley_queues WHERE id > ? ORDER BY id"},

@@ -12,6 +12,10 @@ namespace {
 // rest is looked at when the first ones have ended.
 constexpr std::size_t kMaxRunningLook = 20'000;
 
+// Rows that one step prunes with its jobs, ~1 us each: a thousand jobs have some ten thousand, but a thousand groups
+// may have ten million.
+constexpr int kMaxPrunedRows = 20'000;
+
 // How often the locks of other processes' workers are tried: their jobs run elsewhere within a second or two.
 constexpr std::chrono::milliseconds kDeathLook{500};
 
@@ -102,12 +106,12 @@ Result<StepAnswer> Backend::step(std::size_t limit) {
     if (plan.lapsed.size() < limit) {
       for (const WorkerId worker : plan.dead) Query(db_, Sql::DeleteWorker).bind(worker).run();
     }
-    answer.pruned = prune(tx, limit);
+    const bool more_completed = prune(tx, limit, answer);
     const bool more_minutes = drop_old_minutes(tx);
     const bool more_batches = drop_empty_batches(tx, limit);
     const auto full = [&](std::size_t done) { return done >= limit; };
-    answer.more = ticked.more || more_minutes || more_batches || full(plan.due.size()) || full(plan.lapsed.size()) ||
-                  full(static_cast<std::size_t>(answer.expired)) || full(static_cast<std::size_t>(answer.pruned));
+    answer.more = ticked.more || more_completed || more_minutes || more_batches || full(plan.due.size()) ||
+                  full(plan.lapsed.size()) || full(static_cast<std::size_t>(answer.expired));
     answer.next = answer.more ? Duration{0} : plan_step(tx, 1).next;
     return answer;
   });
@@ -205,14 +209,17 @@ void Backend::recover_one(Transaction& tx, JobId id, std::int64_t epoch, StepAns
   ++(event == Die ? answer.quarantined : answer.recovered);
 }
 
-int Backend::prune(Transaction& tx, std::size_t limit) {
+bool Backend::prune(Transaction& tx, std::size_t limit, StepAnswer& answer) {
   const auto gone = prunable(db_, directory_, tx.wall_us(), limit);
+  const int before = sqlite3_total_changes(db_.raw());
   for (const Prunable& one : gone) {
+    if (sqlite3_total_changes(db_.raw()) - before > kMaxPrunedRows) return true;
     const auto row = read_row(db_, one.id);
     if (!row) throw SqlError(SQLITE_CORRUPT, "completed job " + std::to_string(one.id) + " is missing");
     erase_job(tx, *row);
+    ++answer.pruned;
   }
-  return static_cast<int>(gone.size());
+  return gone.size() >= limit;
 }
 
 void Backend::erase_job(Transaction& tx, const JobRow& row) {

@@ -1,0 +1,163 @@
+// Producers and workers of the real program, killed at random moments again and again. A ledger has what producers were
+// told, and each job writes down that it runs: nothing acknowledged may be missing, and no more may run twice than what
+// the killed workers had claimed.
+//
+// GALLEY_LEDGER_ROUNDS=1000 (./dev soak, ./dev bench ledger) and GALLEY_LEDGER_SEED change how much, and what.
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <set>
+#include <sstream>
+
+#include "base/random.hpp"
+#include "e2e/process.hpp"
+
+namespace galley::test {
+namespace {
+
+int setting(const char* name, int usual) {
+  const char* const text = std::getenv(name);
+  return text == nullptr ? usual : std::atoi(text);
+}
+
+class Campaign {
+ public:
+  static constexpr int kSlots = 4;
+  static constexpr int kWorkers = 2;
+  static constexpr int kProducers = 4;
+
+  explicit Campaign(std::uint64_t seed) : random_(seed) {
+    for (auto& worker : workers_) worker = a_worker();
+  }
+
+  void round() {
+    ++rounds_;
+    std::vector<std::unique_ptr<Process>> producers;
+    for (int i = 0; i < kProducers; ++i) producers.push_back(a_producer());
+    for (auto& producer : producers) {
+      let_pass(8);
+      producer->signal(SIGKILL);  // or it has just ended, which is a moment too
+    }
+    for (auto& producer : producers) write_down(producer->finish());
+    let_pass(150);
+    std::unique_ptr<Process>& victim = workers_[random_.bits() % kWorkers];
+    victim->signal(SIGKILL);
+    kills_.push_back(clock_.wall());
+    victim = a_worker();
+  }
+
+  /// Everything runs to its end, and the ledger is held against it.
+  void close() {
+    for (auto& worker : workers_) worker.reset();  // killed
+    kills_.push_back(clock_.wall());
+    claimed_by_the_killed_ = (rounds_ + kWorkers) * kSlots;
+    const Finished drained =
+        bench_.run({"work", "--pool", "default=8", "--allow-commands", "--drain", "--log-level", "error"});
+    EXPECT_GE(drained.exit_code, 0) << drained.err;
+    read_runs();
+    for (const auto& job : bench_.run({"jobs", "--json", "--limit", "0"}).objects()) {
+      const std::int64_t id = job.at("id").as_int64();
+      const bool quarantined = job.at("state") == "dead" && job.at("crashes").to_number<int>() >= 3;
+      if (quarantined) ++quarantined_;
+      if (quarantined || (job.at("state") == "completed" && starts_.contains(id))) ended_.insert(id);
+    }
+    for (const std::int64_t id : acknowledged_) {
+      if (!ended_.contains(id)) lost_.push_back(id);
+    }
+  }
+
+  [[nodiscard]] const std::vector<std::int64_t>& lost() const { return lost_; }
+  [[nodiscard]] std::size_t acknowledged() const { return acknowledged_.size(); }
+  [[nodiscard]] int killed_producers() const { return killed_producers_; }
+  [[nodiscard]] int repeated() const { return repeated_; }
+  [[nodiscard]] int claimed_by_the_killed() const { return claimed_by_the_killed_; }
+  [[nodiscard]] Duration worst_recovery() const { return worst_recovery_; }
+  [[nodiscard]] std::string text() const {
+    std::ostringstream out;
+    out << "rounds " << rounds_ << ", kills " << rounds_ + kWorkers + killed_producers_ << " (" << rounds_ + kWorkers
+        << " workers, " << killed_producers_ << " producers), acknowledged " << acknowledged_.size() << ", lost "
+        << lost_.size() << ", repeated " << repeated_ << " (the killed had claimed at most " << claimed_by_the_killed_
+        << "), quarantined " << quarantined_ << ", worst recovery "
+        << std::chrono::duration_cast<std::chrono::milliseconds>(worst_recovery_).count() << " ms";
+    return out.str();
+  }
+
+ private:
+  std::unique_ptr<Process> a_worker() {
+    return std::make_unique<Process>(
+        bench_.dir(), Start{.arguments = {"work", "--pool", "default=4", "--allow-commands", "--log-level", "error"}});
+  }
+  std::unique_ptr<Process> a_producer() {
+    constexpr int kSizes[] = {1, 3, 12};
+    std::string lines;
+    for (int i = kSizes[random_.bits() % std::size(kSizes)]; i > 0; --i) lines += "line\n";
+    const std::string command = "echo \"$GALLEY_JOB $(date +%s%N)\" >> runs; sleep 0.02";
+    return std::make_unique<Process>(
+        bench_.dir(), Start{.arguments = {"enqueue", "--each", "--", "sh", "-c", command}, .input = lines});
+  }
+
+  /// The moments are the subject here: nothing that could be waited for tells them.
+  void let_pass(int most_ms) { poll(nullptr, 0, static_cast<int>(random_.bits() % static_cast<unsigned>(most_ms))); }
+
+  void write_down(const Finished& producer) {
+    if (producer.exit_code < 0) ++killed_producers_;
+    const auto whole = producer.out.rfind('\n');
+    std::istringstream ids(producer.out.substr(0, whole == std::string::npos ? 0 : whole));
+    for (std::int64_t id = 0; ids >> id;) acknowledged_.push_back(id);
+  }
+
+  void read_runs() {
+    std::istringstream lines(bench_.read("runs"));
+    std::int64_t id = 0;
+    std::int64_t ns = 0;
+    while (lines >> id >> ns) starts_[id].push_back(Time(Duration(ns / 1'000)));
+    for (auto& [job, starts] : starts_) {
+      std::sort(starts.begin(), starts.end());
+      repeated_ += static_cast<int>(starts.size()) - 1;
+      for (std::size_t i = 1; i < starts.size(); ++i) {
+        const auto killed = std::upper_bound(kills_.begin(), kills_.end(), starts[i - 1]);
+        if (killed != kills_.end()) worst_recovery_ = std::max(worst_recovery_, starts[i] - *killed);
+      }
+    }
+  }
+
+  const Bench bench_;
+  const base::SystemClock clock_;
+  base::Random random_;
+  std::unique_ptr<Process> workers_[kWorkers];
+  std::vector<std::int64_t> acknowledged_;
+  std::vector<Time> kills_;  ///< of workers
+  int rounds_ = 0;
+  int killed_producers_ = 0;
+  int claimed_by_the_killed_ = 0;
+  int repeated_ = 0;
+  int quarantined_ = 0;
+  std::map<std::int64_t, std::vector<Time>> starts_;
+  std::set<std::int64_t> ended_;
+  std::vector<std::int64_t> lost_;
+  Duration worst_recovery_{0};
+};
+
+TEST(Ledger, HasNoAcknowledgedJobThatKilledProcessesLost) {
+  const int seed = setting("GALLEY_LEDGER_SEED", 1);
+  const int rounds = setting("GALLEY_LEDGER_ROUNDS", 20);
+  Campaign campaign(static_cast<std::uint64_t>(seed));
+  for (int i = 0; i < rounds; ++i) campaign.round();
+  campaign.close();
+  std::cout << "ledger: " << campaign.text() << ", seed " << seed << "\n";
+  for (const std::int64_t id : campaign.lost()) ADD_FAILURE() << "job " << id << " was acknowledged and is lost";
+  EXPECT_GE(campaign.acknowledged(), static_cast<std::size_t>(rounds)) << "too few to say much";
+  EXPECT_GT(campaign.killed_producers(), 0);
+  EXPECT_LE(campaign.repeated(), campaign.claimed_by_the_killed());
+  EXPECT_LT(campaign.worst_recovery(), std::chrono::seconds(15)) << "by the locks, not by the lease of 30 s";
+}
+
+}  // namespace
+}  // namespace galley::test
