@@ -83,7 +83,8 @@ enum class OnConflict : std::uint8_t {
 [[nodiscard]] std::optional<OnConflict> on_conflict_from(std::string_view name) noexcept;
 
 /// At most one job of a kind holds a key, in the whole store. A fact, without a time to live. Deleting a job gives its
-/// key up; retrying an ended one takes an until-finish key again, or is refused because another job has it.
+/// key up, and so does the moment from which a waiting one is over (expires, deadline); retrying an ended one takes an
+/// until-finish key again, or is refused because another job has it.
 /// A replacement's token takes the place of the holder's. The holder keeps its id, the time of its enqueue, its
 /// counters and its batch; it loses progress and checkpoint; a blocked one stays blocked.
 struct Unique {

@@ -270,4 +270,53 @@ TEST_P(Expiry, RingsForThoseWhoWaitForTheEnd) {
   EXPECT_EQ(bell->wait(Duration{0}), Ring::Changed);
 }
 
+// A job that is over never runs, though no step may have said so yet (perhaps because no worker lives): what is
+// enqueued in its stead must not be taken for it, or it would be lost with it.
+
+TEST_P(Expiry, GivesTheUniqueKeyUpAtItsTimeBeforeAnyStep) {
+  const JobId old = add(a_job().unique("u").expires(10s));
+  clock.advance(10s - 1us);
+  EXPECT_EQ(add(a_job().unique("u")), old);
+  clock.advance(1us);
+  const JobId fresh = add(a_job().unique("u"));
+  EXPECT_NE(fresh, old);
+  EXPECT_EQ(state(old), JobState::Expired);
+  EXPECT_EQ(find(fresh).unique.key, "u");
+  expect_counts_match_contents();
+}
+
+TEST_P(Expiry, IsNoConflictAndNothingToReplace) {
+  for (const OnConflict action : {OnConflict::Error, OnConflict::Replace}) {
+    const JobId old = add(a_job().unique("u", UniqueUntil::Finish, action).deadline(10s));
+    clock.advance(10s);
+    EXPECT_GT(add(a_job().unique("u", UniqueUntil::Finish, action).deadline(5s)), old) << name(action);
+    EXPECT_EQ(state(old), JobState::Expired);
+    clock.advance(5s);
+  }
+  EXPECT_EQ(step().expired, 1);
+  expect_counts_match_contents();
+}
+
+TEST_P(Expiry, LeavesARunningHolderItsKeyUntilItIsStopped) {
+  const JobId old = add(a_job().unique("u").deadline(10s));
+  EXPECT_EQ(run_one(JobEvent::Retry), old);
+  const job::Claim claim = claim_one();
+  clock.advance(10s);
+  EXPECT_EQ(add(a_job().unique("u")), old);
+  EXPECT_EQ(finish(claim, JobEvent::Expire), FinishAnswer::Finished);
+  EXPECT_NE(add(a_job().unique("u")), old);
+}
+
+TEST_P(Expiry, OfAGroupOpensTheNextOne) {
+  const Group group{"g", 10, 1'000, 1min};
+  const JobId old = add(a_job().group(group).deadline(10s));
+  clock.advance(10s);
+  const JobId fresh = add(a_job().group(group).deadline(10s));
+  EXPECT_NE(fresh, old);
+  EXPECT_EQ(state(old), JobState::Expired);
+  EXPECT_EQ(find(old).members, 1);
+  EXPECT_EQ(add(a_job().group(group)), fresh);
+  expect_counts_match_contents();
+}
+
 }  // namespace galley::store::contract

@@ -26,7 +26,7 @@ Entry* MemoryStore::open_group(const job::NewJob& job) {
 std::optional<Enqueued> MemoryStore::meet_group(const job::NewJob& job, const Now& now) {
   if (job.group.key.empty()) return std::nullopt;
   Entry* const open = open_group(job);
-  if (!open) return std::nullopt;
+  if (!open || ends_now(*open, now)) return std::nullopt;
   auto& record = open->record;
   if (!job::has_room(record.group, bytes_of(record), job.payload.size())) return std::nullopt;
   record.payload.back() = ',';

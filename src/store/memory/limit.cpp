@@ -44,6 +44,12 @@ void MemoryStore::expire_one(Entry& job, const Now& now) {
   move(job, job::JobEvent::Expire, now);
 }
 
+bool MemoryStore::ends_now(Entry& job, const Now& now) {
+  if (!is_over(job, now)) return false;
+  expire_one(job, now);
+  return true;
+}
+
 std::size_t MemoryStore::expire(std::size_t limit, const Now& now) {
   std::vector<Entry*> over;
   for (auto& [id, job] : jobs_) {

@@ -172,6 +172,8 @@ class MemoryStore final : public Store {
   [[nodiscard]] std::int64_t waiting(const std::string& queue) const;
   [[nodiscard]] static bool is_over(const Entry& entry, const Now& now);
   void expire_one(Entry& entry, const Now& now);
+  /// Ends a job whose time is over, though no step has come to it: it will never run, and is in nobody's way.
+  [[nodiscard]] bool ends_now(Entry& entry, const Now& now);
   /// Ends those that are over longest, at most `limit`; how many.
   std::size_t expire(std::size_t limit, const Now& now);
   /// Until the first waiting job is over; not positive: one is.

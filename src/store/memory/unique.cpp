@@ -17,7 +17,7 @@ Entry* MemoryStore::holder(const std::string& kind, const std::string& key) {
 std::optional<Enqueued> MemoryStore::meet_unique(const job::NewJob& job, const Now& now) {
   if (job.unique.key.empty()) return std::nullopt;
   Entry* const held = holder(job.kind, job.unique.key);
-  if (!held) return std::nullopt;
+  if (!held || ends_now(*held, now)) return std::nullopt;
   const JobId id = held->record.id;
   if (job.unique.on_conflict == OnConflict::Error) {
     return Enqueued{id, false, false, Errc::Conflict,

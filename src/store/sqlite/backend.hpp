@@ -197,6 +197,7 @@ class Backend final : public Store {
     Group bounds;
     std::int64_t due_us = 0;
     bool redacted = false;
+    std::optional<std::int64_t> over_us;
     bool stale = false;  ///< its job no longer waits for its age
   };
   [[nodiscard]] std::optional<OpenGroup> find_group(LaneKey lane, const std::string& key);
@@ -216,6 +217,8 @@ class Backend final : public Store {
   [[nodiscard]] std::int64_t bytes_in_use();
   /// Ends a waiting job whose time is over.
   void expire_one(Transaction& tx, const JobRow& row);
+  /// Ends a waiting job whose time is over, though no step has come to it: it will never run, and is in nobody's way.
+  [[nodiscard]] bool ends_now(Transaction& tx, JobId id);
   /// Those that are over longest; how many.
   int expire(Transaction& tx, std::size_t limit);
   /// Until the first waiting job is over; not positive: one is. Nothing: none will be.

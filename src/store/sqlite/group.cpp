@@ -22,6 +22,7 @@ std::optional<Backend::OpenGroup> Backend::find_group(LaneKey lane, const std::s
   group.stale = row.text(5) != name(JobState::Scheduled);
   group.due_us = row.integer(6);
   group.redacted = row.integer(7) != 0;
+  group.over_us = over_at(false, row.maybe(8), row.maybe(9));
   return group;
 }
 
@@ -33,6 +34,7 @@ std::optional<Enqueued> Backend::meet_group(Transaction& tx, const job::NewJob& 
   if (job.group.key.empty()) return std::nullopt;
   const LaneKey lane = lane_of(job);
   const auto open = find_group(lane, job.group.key);
+  if (open && !open->stale && open->over_us && ends_now(tx, open->job)) return std::nullopt;
   if (!open || open->stale || !job::has_room(open->bounds, open->bytes, job.payload.size())) return std::nullopt;
   const int jobs = open->jobs + 1;
   const std::int64_t bytes = job::with_member(open->bytes, job.payload.size());

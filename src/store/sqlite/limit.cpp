@@ -51,6 +51,13 @@ void Backend::expire_one(Transaction& tx, const JobRow& row) {
   tx.ring();
 }
 
+bool Backend::ends_now(Transaction& tx, JobId id) {
+  const auto row = read_row(db_, id);
+  if (!row || !row->place.expires_us || *row->place.expires_us > tx.wall_us()) return false;
+  expire_one(tx, *row);
+  return true;
+}
+
 int Backend::expire(Transaction& tx, std::size_t limit) {
   std::vector<JobId> over;
   {

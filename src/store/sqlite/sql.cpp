@@ -130,7 +130,8 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
   {Sql::HoldUntil,   "UPDATE galley_unique SET until = ? WHERE job = ?"},
   {Sql::DropStartUnique, "DELETE FROM galley_unique WHERE job = ? AND until = 'start'"},
   {Sql::DropUnique,  "DELETE FROM galley_unique WHERE job = ?"},
-  {Sql::OpenGroup,   "SELECT g.job, g.jobs, g.bytes, g.max_jobs, g.max_bytes, j.state, j.position, j.redacted"
+  {Sql::OpenGroup,   "SELECT g.job, g.jobs, g.bytes, g.max_jobs, g.max_bytes, j.state, j.position, j.redacted,"
+                     " j.expires_us, j.deadline_us"
                      " FROM galley_groups g JOIN galley_jobs j ON j.id = g.job WHERE g.lane = ? AND g.key = ? AND g.open = 1"},
   {Sql::FindGroup,   "SELECT key, jobs, max_jobs, max_bytes, max_age_us FROM galley_groups WHERE job = ?"},
   {Sql::InsertGroup, "INSERT INTO galley_groups (job, lane, key, open, jobs, bytes, max_jobs, max_bytes, max_age_us)"

@@ -16,16 +16,17 @@ std::optional<Enqueued> Backend::meet_unique(Transaction& tx, const job::NewJob&
   if (job.unique.key.empty()) return std::nullopt;
   const JobId id = unique_holder(job.kind, job.unique.key);
   if (id == 0) return std::nullopt;
+  const bool runs = [&] {
+    Query running(db_, Sql::FindRunning);
+    running.bind(id);
+    return running.row();
+  }();
+  if (!runs && ends_now(tx, id)) return std::nullopt;
   if (job.unique.on_conflict == OnConflict::Error) {
     return Enqueued{id, false, false, Errc::Conflict,
                     "unique key " + base::quoted(job.unique.key) + ": job " + std::to_string(id) + " holds it"};
   }
-  bool replaces = false;
-  if (job.unique.on_conflict == OnConflict::Replace) {
-    Query running(db_, Sql::FindRunning);
-    running.bind(id);
-    replaces = !running.row();
-  }
+  const bool replaces = !runs && job.unique.on_conflict == OnConflict::Replace;
   if (replaces) replace_job(tx, id, job);
   return Enqueued{id, true, replaces, std::nullopt, {}};
 }
