@@ -143,8 +143,8 @@ constexpr const char* kJobs = R"sql(
 CREATE TEMP TABLE now AS SELECT 1767225600000000 AS us;
 INSERT INTO galley_queues VALUES (1, 'default', 0), (2, 'slow', 1);
 INSERT INTO galley_lanes (id, queue, kind, program, scheduled, ready, running, completed, dead, cancelled, discarded)
-  VALUES (1, 1, 'k', '', 2, 1, 1, 1, 1, 1, 1), (2, 1, 'c', 'p', 0, 1, 0, 0, 0, 0, 0), (3, 1, '', 'p', 0, 0, 0, 0, 0, 0, 0),
-         (4, 1, '', '', 0, 0, 0, 0, 0, 0, 0);
+  VALUES (1, 1, 'k', '', 2, 1, 1, 1, 1, 1, 1), (2, 1, 'c', 'p', 0, 1, 0, 0, 0, 0, 0),
+         (3, 1, '', 'p', 0, 0, 0, 0, 0, 0, 0), (4, 1, '', '', 0, 0, 0, 0, 0, 0, 0);
 INSERT INTO galley_jobs (id, lane, state, position, content, priority, key, payload, enqueued_us, token)
   SELECT 1, 1, 'ready', us + 1 - 2 * 3600000000, 'json', 2, 'ann', CAST('[1]' AS BLOB), us, 'once' FROM now;
 INSERT INTO galley_jobs (id, lane, state, position, content, priority, payload, enqueued_us, max_attempts, backoff)
@@ -156,19 +156,20 @@ INSERT INTO galley_jobs (id, lane, state, position, content, priority, payload, 
 INSERT INTO galley_jobs (id, lane, state, position, content, priority, payload, enqueued_us, attempts, started_us,
                          epoch, extras)
   SELECT 5, 1, 'completed', us, 'json', 0, CAST('[5]' AS BLOB), us, 1, us, 1, 1 FROM now;
-INSERT INTO galley_jobs (id, lane, state, position, content, priority, payload, enqueued_us, attempts, errors, started_us,
-                         epoch, error, extras)
+INSERT INTO galley_jobs (id, lane, state, position, content, priority, payload, enqueued_us, attempts, errors,
+                         started_us, epoch, error, extras)
   SELECT 6, 1, 'dead', us, 'json', 0, CAST('[6]' AS BLOB), us, 1, 10, us, 2, 'boom', 2 FROM now;
 INSERT INTO galley_jobs (id, lane, state, position, content, priority, payload, enqueued_us)
   SELECT 7, 1, 'cancelled', us, 'bytes', 0, x'00ff', us FROM now;
 INSERT INTO galley_jobs (id, lane, state, position, content, priority, payload, enqueued_us, attempts, started_us,
                          epoch)
   SELECT 8, 1, 'discarded', us, 'json', 0, CAST('[8]' AS BLOB), us, 1, us, 3 FROM now;
-INSERT INTO galley_jobs (id, lane, state, position, content, priority, payload, enqueued_us, attempts, errors, started_us,
-                         epoch, error, extras)
+INSERT INTO galley_jobs (id, lane, state, position, content, priority, payload, enqueued_us, attempts, errors,
+                         started_us, epoch, error, extras)
   SELECT 9, 1, 'scheduled', us + 5000000, 'json', 0, CAST('[9]' AS BLOB), us + 9, 1, 1, us, 4, 'boom', 3 FROM now;
 INSERT INTO galley_ready SELECT lane, position, id FROM galley_jobs WHERE id IN (1, 3);
-INSERT INTO galley_ready SELECT l.id, position, j.id FROM galley_jobs j, galley_lanes l WHERE j.id = 3 AND l.id IN (3, 4);
+INSERT INTO galley_ready SELECT l.id, position, j.id FROM galley_jobs j, galley_lanes l
+  WHERE j.id = 3 AND l.id IN (3, 4);
 INSERT INTO galley_scheduled SELECT 1, position, id FROM galley_jobs WHERE id IN (2, 9);
 INSERT INTO galley_running SELECT 4, 5, 1, 1, 9000000000000, us, 0 FROM now;
 INSERT INTO galley_ended SELECT lane, state, position, id FROM galley_jobs WHERE id IN (5, 6, 7, 8);
