@@ -38,10 +38,6 @@ std::string state_of(const store::BatchStats& batch) {
   return has_come_true(batch, job::Trigger::Success) ? "succeeded" : "finished";
 }
 
-boost::json::value time_or_null(const std::optional<Time>& time) {
-  return time ? boost::json::value(base::format_time(*time)) : boost::json::value(nullptr);
-}
-
 boost::json::object batch_to_json(const store::BatchStats& batch) {
   return {{"id", batch.id},
           {"name", base::to_utf8(batch.name)},
@@ -52,8 +48,8 @@ boost::json::object batch_to_json(const store::BatchStats& batch) {
           {"failed", batch.failed},
           {"lost", batch.lost},
           {"opened_at", base::format_time(batch.opened_at)},
-          {"failed_at", time_or_null(batch.failed_at)},
-          {"finished_at", time_or_null(batch.finished_at)}};
+          {"failed_at", time_value(batch.failed_at)},
+          {"finished_at", time_value(batch.finished_at)}};
 }
 
 Result<int> list(Context& context, bool json) {

@@ -78,7 +78,8 @@ class Producer {
  private:
   [[nodiscard]] Result<void> check_flags() const;
   Result<void> prepare();
-  [[nodiscard]] Result<job::NewJob> job_of(std::optional<std::string_view> line) const;
+  [[nodiscard]] Result<job::NewJob> job_of(std::string_view line) const;
+  [[nodiscard]] Result<job::NewJob> completed(Result<job::NewJob> job) const;
   Result<void> one();
   Result<void> each();
   Result<void> add_line(const LineReader& lines, std::string_view line);
@@ -118,11 +119,9 @@ Result<void> Producer::prepare() {
   options_ = std::move(*options);
   if (auto done = read_once(flags_.once, options_); !done) return done;
   options_.batch = flags_.batches.batch;
-  if (!typed()) {
-    auto command = command_of(flags_, context_);
-    if (!command) return command.error();
-    command_ = std::move(*command);
-  }
+  auto command = command_of(flags_, context_);
+  if (!command) return command.error();
+  command_ = std::move(*command);
   const auto settings = context_.settings();
   if (!settings) return settings.error();
   queue_ = *settings->queue;
@@ -139,23 +138,20 @@ Result<void> Producer::prepare() {
   return {};
 }
 
-Result<job::NewJob> Producer::job_of(std::optional<std::string_view> line) const {
-  Result<job::NewJob> job = job::NewJob{};
-  if (typed()) {
-    job = json_job(flags_.kind, std::string(line.value_or(*flags_.json)));
-  } else if (line) {
-    const auto command = with_line(command_, *line);
-    if (!command) return command.error();
-    job = engine::command_job(*command, flags_.kind);
-  } else {
-    job = engine::command_job(command_, flags_.kind);
-  }
+Result<job::NewJob> Producer::job_of(std::string_view line) const {
+  if (typed()) return completed(json_job(flags_.kind, std::string(line)));
+  const auto command = with_line(command_, line);
+  if (!command) return command.error();
+  return completed(engine::command_job(*command, flags_.kind));
+}
+
+/// With all that is not its content.
+Result<job::NewJob> Producer::completed(Result<job::NewJob> job) const {
   if (!job) return job;
   job->queue = queue_;
   job->awaits = flags_.batches.after;
   if (flags_.batches.trigger) job->trigger = job::trigger_from(*flags_.batches.trigger).value_or(job->trigger);
   if (auto done = job::apply(options_, *job); !done) return done.error();
-  if (auto done = job::validate(*job); !done) return done.error();
   return job;
 }
 
@@ -168,9 +164,7 @@ Result<void> Producer::send() {
     for (std::size_t i = 0; i < batch_.size(); ++i) {
       if ((*enqueued)[i].refused == Errc::QueueFull) room.add(i, batch_[i], options_.wait_for_room);
     }
-    if (room.waiting() > 0) {
-      if (auto waited = room.run(*enqueued); !waited) return waited;
-    }
+    if (auto waited = room.run(*enqueued); !waited) return waited;
   }
   for (std::size_t i = 0; i < enqueued->size(); ++i) {
     const store::Enqueued& job = (*enqueued)[i];
@@ -195,17 +189,7 @@ Result<void> Producer::send() {
 }
 
 Result<void> Producer::one() {
-  std::optional<std::string> payload;
-  if (flags_.stdin_input || (typed() && *flags_.json == "-")) {
-    auto input = read_all(STDIN_FILENO, limits::kMaxPayloadBytes, "standard input");
-    if (!input) return input.error();
-    if (flags_.stdin_input) {
-      command_.input = std::move(*input);
-    } else {
-      payload = std::move(*input);
-    }
-  }
-  auto job = job_of(payload ? std::optional<std::string_view>(*payload) : std::nullopt);
+  auto job = completed(content_job(flags_, command_));
   if (!job) return job.error();
   batch_.push_back(std::move(*job));
   return send();

@@ -50,6 +50,7 @@ Result<void> check_content(const ContentFlags& flags, const Context& context, co
 
 Result<Command> command_of(const ContentFlags& flags, const Context& context) {
   Command command;
+  if (flags.typed()) return command;
   command.argv = *context.command;
   auto env = environment_of(flags.env, [](const char* name) -> const char* { return std::getenv(name); });
   if (!env) return env.error();
@@ -61,7 +62,7 @@ Result<Command> command_of(const ContentFlags& flags, const Context& context) {
   return command;
 }
 
-Result<job::NewJob> content_job(const ContentFlags& flags, const Context& context) {
+Result<job::NewJob> content_job(const ContentFlags& flags, Command command) {
   std::string input;
   if (flags.stdin_input || (flags.typed() && *flags.json == "-")) {
     auto read = read_all(STDIN_FILENO, limits::kMaxPayloadBytes, "standard input");
@@ -69,10 +70,8 @@ Result<job::NewJob> content_job(const ContentFlags& flags, const Context& contex
     input = std::move(*read);
   }
   if (flags.typed()) return json_job(flags.kind, *flags.json == "-" ? std::move(input) : *flags.json);
-  auto command = command_of(flags, context);
-  if (!command) return command.error();
-  command->input = std::move(input);
-  return engine::command_job(*command, flags.kind);
+  command.input = std::move(input);
+  return engine::command_job(command, flags.kind);
 }
 
 }  // namespace galley::cli

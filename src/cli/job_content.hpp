@@ -30,10 +30,11 @@ void add_content_options(CLI::App& app, ContentFlags& flags);
 [[nodiscard]] Result<void> check_content(const ContentFlags& flags, const Context& context, const std::string& command);
 
 /// The command behind --, with the variables and the directory of this process where the flags name them; still without
-/// input. Errors: InvalidInput, Io.
+/// input. Of a typed job: an empty one. Errors: InvalidInput, Io.
 [[nodiscard]] Result<Command> command_of(const ContentFlags& flags, const Context& context);
 
-/// The one job that was said; reads standard input where the flags say so. Errors: InvalidInput, Io.
-[[nodiscard]] Result<job::NewJob> content_job(const ContentFlags& flags, const Context& context);
+/// The one job that was said, of `command` or typed; reads standard input where the flags say so. Errors: InvalidInput,
+/// Io.
+[[nodiscard]] Result<job::NewJob> content_job(const ContentFlags& flags, Command command);
 
 }  // namespace galley::cli

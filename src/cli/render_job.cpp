@@ -15,10 +15,6 @@ namespace {
 
 namespace json = boost::json;
 
-json::value time_value(const std::optional<Time>& time) {
-  return time ? json::value(base::format_time(*time)) : json::value(nullptr);
-}
-
 std::int64_t milliseconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
@@ -129,6 +125,10 @@ void print_attempt(Output& out, const job::AttemptRecord& attempt, bool hides_ou
 }
 
 }  // namespace
+
+json::value time_value(const std::optional<Time>& time) {
+  return time ? json::value(base::format_time(*time)) : json::value(nullptr);
+}
 
 std::string summary(const job::JobRecord& job) {
   if (job.redacted) return redacted(job.payload);

@@ -10,6 +10,9 @@
 
 namespace galley::cli {
 
+/// RFC 3339 in UTC, or null.
+[[nodiscard]] boost::json::value time_value(const std::optional<Time>& time);
+
 /// The command line, or the payload; not yet printable.
 [[nodiscard]] std::string summary(const job::JobRecord& job);
 

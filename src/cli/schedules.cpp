@@ -88,10 +88,6 @@ std::string local_text(const std::string& zone, const std::optional<Time>& time)
 
 std::string utc_text(const std::optional<Time>& time) { return time ? base::format_time(*time) : "-"; }
 
-boost::json::value time_or_null(const std::optional<Time>& time) {
-  return time ? boost::json::value(base::format_time(*time)) : boost::json::value(nullptr);
-}
-
 /// The job of a tick, as far as it can be known before.
 job::JobRecord job_record(const job::NewJob& job) {
   job::JobRecord record;
@@ -113,8 +109,8 @@ boost::json::object schedule_to_json(const store::ScheduleStats& stats) {
                              {"queue", base::to_utf8(job.queue)},
                              {"kind", base::to_utf8(job.kind)},
                              {"paused", stats.paused},
-                             {"next_at", time_or_null(stats.next_at)},
-                             {"last_at", time_or_null(stats.last_at)}};
+                             {"next_at", time_value(stats.next_at)},
+                             {"last_at", time_value(stats.last_at)}};
   object["last_job"] = nullptr;
   if (stats.last_job) object["last_job"] = *stats.last_job;
   object["enqueued"] = stats.enqueued;
@@ -157,7 +153,9 @@ Result<int> list(Context& context, bool json) {
 Result<job::NewJob> job_of(Context& context, const PutFlags& flags, const std::string& queue) {
   const auto options = options_of(flags.job, flags.typed() ? JobOptions{}.max_attempts : 1);
   if (!options) return options.error();
-  auto job = content_job(flags, context);
+  auto command = command_of(flags, context);
+  if (!command) return command.error();
+  auto job = content_job(flags, *std::move(command));
   if (!job) return job;
   job->queue = queue;
   if (auto done = job::apply(*options, *job); !done) return done.error();
