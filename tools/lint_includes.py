@@ -18,7 +18,7 @@ FOLDERS = {
     'session': ['engine', 'store/sqlite'],
     'testkit': ['open', 'engine'],
     'http': ['engine'],
-    'load': ['runtime', 'engine'],
+    'load': ['telemetry'],
     'cli': ['open', 'engine', 'http', 'load', 'cache'],
 }
 
@@ -37,9 +37,11 @@ LIBRARIES = [
     (r'toml\+\+/', ['src/cli/'], 'cli/settings.hpp'),
     (r'zlib\.h$', ['src/cli/', 'tests/'], 'src/cli, where the demo compresses'),
     (r'boost/json(/|\.hpp)',
-     ['include/galley/payload.hpp', 'src/job/', 'src/engine/', 'src/cli/', 'src/http/', 'tests/', 'bench/', 'fuzz/'],
+     ['include/galley/payload.hpp', 'src/job/', 'src/engine/', 'src/load/', 'src/cli/', 'src/http/', 'tests/', 'bench/',
+      'fuzz/'],
      'galley/payload.hpp or job/'),
-    (r'boost/beast', ['src/http/', 'tests/'], 'src/http'),
+    (r'boost/beast', ['src/http/', 'src/load/', 'tests/'], 'src/http'),
+    (r'boost/url', ['src/http/', 'src/load/', 'tests/'], 'load/http_load.hpp'),
     (r'boost/asio',
      ['src/runtime/', 'src/store/redis/', 'src/engine/', 'src/http/', 'src/load/', 'src/cli/', 'apps/', 'tests/',
       'bench/', 'examples/'], 'a rule that takes `now`, with a shell in src/runtime'),

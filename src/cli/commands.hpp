@@ -17,6 +17,7 @@ void add_explain(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 void add_backup(CLI::App& app, Context& context);
 void add_store(CLI::App& app, Context& context);
+void add_load(CLI::App& app, Context& context);
 void add_demo(CLI::App& app, Context& context);
 
 /// A count of 1 or more, or "none". Errors: InvalidInput naming the option.
@@ -30,6 +31,6 @@ void add_operations(CLI::App& jobs, Context& context, FilterFlags& filter);
 /// In the order in which --help names them.
 inline constexpr void (*kCommands[])(CLI::App&, Context&) = {
     add_enqueue, add_work,    add_jobs,   add_queues, add_batches, add_schedules, add_stats,
-    add_top,     add_explain, add_doctor, add_backup, add_store,   add_demo};
+    add_top,     add_explain, add_doctor, add_backup, add_store,   add_load,      add_demo};
 
 }  // namespace galley::cli

@@ -1,12 +1,11 @@
 #include "telemetry/histogram.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <limits>
 #include <optional>
 
 #include "base/assert.hpp"
+#include "telemetry/log_linear.hpp"
 
 namespace galley::telemetry {
 
@@ -14,26 +13,12 @@ namespace {
 
 constexpr char kVersion = 1;
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-constexpr int kSubBits = 4;                 // 16 buckets a power of two
-constexpr int kTopBits = 42;                // of the longest duration that has a bucket of its own
+using Buckets = LogLinear<4, 42>;
 constexpr std::size_t kMaxVarintBytes = 9;  // 63 bits
 
 /// Both at least 0.
 std::int64_t plus(std::int64_t a, std::int64_t b) noexcept { return a > kMost - b ? kMost : a + b; }
 std::int64_t times(std::int64_t a, std::int64_t b) noexcept { return b != 0 && a > kMost / b ? kMost : a * b; }
-
-int bucket_of(std::int64_t us) noexcept {
-  const auto value = static_cast<std::uint64_t>(std::min(us, (std::int64_t{1} << kTopBits) - 1));
-  const int shift = std::max(0, static_cast<int>(std::bit_width(value)) - kSubBits - 1);
-  return (shift << kSubBits) + static_cast<int>(value >> shift);
-}
-
-/// The longest duration that belongs into the bucket.
-std::int64_t end_of(int index) noexcept {
-  const int shift = std::max(0, (index >> kSubBits) - 1);
-  const std::int64_t step = index - (shift << kSubBits);
-  return ((step + 1) << shift) - 1;
-}
 
 void put(std::string& bytes, std::int64_t value) {
   auto rest = static_cast<std::uint64_t>(value);
@@ -59,7 +44,7 @@ Error refused(const char* what) { return {Errc::InvalidInput, std::string("not a
 
 }  // namespace
 
-static_assert(((kTopBits - kSubBits - 1) << kSubBits) + (2 << kSubBits) == Histogram::kBuckets);
+static_assert(Buckets::kBuckets == Histogram::kBuckets);
 
 void Histogram::add_to(int index, std::int64_t count) {
   const auto at = std::lower_bound(buckets_.begin(), buckets_.end(), index,
@@ -75,7 +60,7 @@ void Histogram::add(Duration duration, std::int64_t count) {
   GALLEY_ASSERT(count >= 0);
   if (count == 0) return;
   const std::int64_t us = std::max<std::int64_t>(0, duration.count());
-  add_to(bucket_of(us), count);
+  add_to(Buckets::bucket_of(us), count);
   count_ = plus(count_, count);
   sum_us_ = plus(sum_us_, times(us, count));
   max_us_ = std::max(max_us_, us);
@@ -91,19 +76,13 @@ void Histogram::merge(const Histogram& other) {
 
 Duration Histogram::quantile(double q) const {
   GALLEY_ASSERT(q >= 0 && q <= 1);
-  // How many must stay within the answer: at least one, and not more than there are. The product of two doubles may be
-  // a hair too large (0.07 of 100 is 7.000000000000001), and that must not count as one more.
-  constexpr double kHair = 4 * std::numeric_limits<double>::epsilon();
-  const double part = std::ceil(q * static_cast<double>(count_) * (1 - kHair));
-  const std::int64_t wanted = q >= 1 || part >= static_cast<double>(count_)
-                                  ? count_
-                                  : std::max<std::int64_t>(1, static_cast<std::int64_t>(part));
+  const std::int64_t wanted = rank_of(q, count_);
   std::int64_t seen = 0;
   for (const Bucket& bucket : buckets_) {
     seen = plus(seen, bucket.count);
     if (seen < wanted) continue;
     // The last bucket has no end.
-    const std::int64_t end = bucket.index == kBuckets - 1 ? max_us_ : end_of(bucket.index);
+    const std::int64_t end = bucket.index == kBuckets - 1 ? max_us_ : Buckets::end_of(bucket.index);
     return Duration(std::min(end, max_us_));
   }
   return Duration{0};
@@ -113,7 +92,7 @@ std::int64_t Histogram::count_within(Duration edge) const noexcept {
   if (edge >= max()) return count_;
   std::int64_t seen = 0;
   for (const Bucket& bucket : buckets_) {
-    if (bucket.index == kBuckets - 1 || end_of(bucket.index) > edge.count()) break;
+    if (bucket.index == kBuckets - 1 || Buckets::end_of(bucket.index) > edge.count()) break;
     seen = plus(seen, bucket.count);
   }
   return seen;
@@ -157,7 +136,8 @@ Result<Histogram> Histogram::decode(std::string_view bytes) {
     next += *gap + 1;
   }
   if (!bytes.empty()) return refused("something follows it");
-  if (histogram.empty() ? *sum != 0 || *max != 0 : *sum < *max || bucket_of(*max) != histogram.buckets_.back().index) {
+  if (histogram.empty() ? *sum != 0 || *max != 0
+                        : *sum < *max || Buckets::bucket_of(*max) != histogram.buckets_.back().index) {
     return refused("its sum or its maximum does not belong to its buckets");
   }
   return histogram;
