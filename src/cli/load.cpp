@@ -137,7 +137,10 @@ constexpr const char* kFooter =
 
 void add_load(CLI::App& app, Context& context) {
   CLI::App* load = app.add_subcommand("load", "Test what a server does under load");
-  load->require_subcommand(1);
+  load->callback([load, &context] {
+    if (!load->get_subcommands().empty()) return;
+    context.action = [] { return Result<int>(usage_error("say what is tested: galley load http URL --rate 100:10s")); };
+  });
   CLI::App* command = load->add_subcommand("http", "Requests at planned moments, whether answers come or not");
   auto flags = std::make_shared<Flags>();
   command->add_option("URL", flags->url, "http://HOST[:PORT][/PATH][?QUERY]")->required()->type_name("");
