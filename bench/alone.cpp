@@ -63,11 +63,15 @@ Latency latency_of(std::vector<Nanos> all) {
   return {at(50), at(99), all.back()};
 }
 
-void fill(galley::Queue& queue, int jobs) {
+void fill(galley::Queue& queue, int jobs, int keys) {
   constexpr int kAtOnce = 100'000;  // keeps this program's memory small
   for (int left = jobs; left > 0; left -= kAtOnce) {
     std::vector<galley::Item> items;
-    for (int i = std::min(left, kAtOnce); i > 0; --i) items.push_back({payload_of(i), {}});
+    for (int i = std::min(left, kAtOnce); i > 0; --i) {
+      galley::JobOptions options;
+      if (keys > 0) options.key = "key" + std::to_string(i % keys);
+      items.push_back({payload_of(i), options});
+    }
     (void)queue.enqueue_json_all("noop", std::move(items)).value();
   }
 }
@@ -131,13 +135,13 @@ Latencies measure_latency(const std::string& url, int jobs_a_second, int jobs) {
   return answer;
 }
 
-std::vector<double> measure_claims(const std::string& url, int waiting, int jobs, int rounds) {
+std::vector<double> measure_claims(const std::string& url, int waiting, int jobs, int rounds, int keys) {
   const auto store = galley::open_store(url).value();
   galley::Queue queue{store, "bench"};
-  fill(queue, waiting);
+  fill(queue, waiting, keys);
   std::vector<double> answer;
   for (int round = 0; round < rounds; ++round) {
-    fill(queue, jobs + 1);
+    fill(queue, jobs + 1, keys);
     answer.push_back(run_some(store, jobs) * 1e6 / jobs);
   }
   return answer;

@@ -24,8 +24,9 @@ struct Latencies {
 [[nodiscard]] Latencies measure_latency(const std::string& url, int jobs_a_second, int jobs);
 
 /// Microseconds for a claim and finish of one job, by a pool of one slot, while at least `waiting` jobs wait; of each
-/// round one value. The store is filled up before each round.
-[[nodiscard]] std::vector<double> measure_claims(const std::string& url, int waiting, int jobs, int rounds);
+/// round one value. The store is filled up before each round. `keys`: so many lanes share them; 0: one, without keys.
+[[nodiscard]] std::vector<double> measure_claims(const std::string& url, int waiting, int jobs, int rounds,
+                                                 int keys = 0);
 
 struct Idle {
   double cpu_ms = 0;  ///< user and system time of the whole process

@@ -142,7 +142,7 @@ class Db {
   Statement counts_{db_.get(),
                     "UPDATE galley_lanes SET ready = ready + ?, running = running + ?, completed = completed + ?"
                     " WHERE id = 1"};
-  Statement clock_{db_.get(), "UPDATE galley_clock SET next_id = ?, tick = ?, epoch = ? WHERE only = 1"};
+  Statement clock_{db_.get(), "UPDATE galley_clock SET next_job = ?, tick = ?, epoch = ? WHERE only = 1"};
   Statement insert_job_{db_.get(),
                         "INSERT INTO galley_jobs (id, lane, state, position, content, priority, payload, enqueued_us)"
                         " VALUES (?, 1, 'ready', ?, 'json', 0, ?, ?)"};

@@ -11,6 +11,7 @@
 #include "bench/alone.hpp"
 #include "bench/contender.hpp"
 #include "bench/report.hpp"
+#include "bench/roles.hpp"
 
 namespace {
 
@@ -20,6 +21,7 @@ struct Options {
   bool json = false;
   bool large = false;
   bool quick = false;
+  std::string only;  ///< a part's name; empty: all
   std::filesystem::path dir = std::filesystem::temp_directory_path();
 };
 
@@ -103,9 +105,12 @@ Result compare(const Options& options, const Sizes& sizes, const std::string& wh
   return result;
 }
 
-void run_compared(const Options& options, const Sizes& sizes, const Report& report) {
+void run_bulk(const Options& options, const Sizes& sizes, const Report& report) {
   report.results("bulk enqueue", {compare(options, sizes, "100 bytes each", entrants(false),
                                           [&](Contender& one) { return one.bulk(sizes.bulk); })});
+}
+
+void run_singles(const Options& options, const Sizes& sizes, const Report& report) {
   std::vector<Result> singles;
   for (const int threads : {1, 4, 16}) {
     const std::string what = std::to_string(threads) + (threads == 1 ? " thread" : " threads");
@@ -113,6 +118,9 @@ void run_compared(const Options& options, const Sizes& sizes, const Report& repo
                               [&](Contender& one) { return one.singles(threads, sizes.singles); }));
   }
   report.results("single awaited enqueue", singles);
+}
+
+void run_drains(const Options& options, const Sizes& sizes, const Report& report) {
   std::vector<Result> drains;
   for (const int slots : {1, 10, 100}) {
     const std::string what = std::to_string(slots) + (slots == 1 ? " slot" : " slots");
@@ -153,6 +161,15 @@ void run_claims(const Options& options, const Sizes& sizes, const Report& report
     results.push_back({std::to_string(waiting) + " waiting", "us a job", {{"galley", runs, ""}}});
   }
   report.results("claim and finish, 1 slot", results);
+  std::vector<Result> shared;
+  for (const int keys : {1, 100, 10'000, 50'000}) {
+    if (keys > sizes.waiting) break;
+    const Scratch scratch(options.dir);
+    const auto runs =
+        measure_claims(url_in(scratch), std::min(sizes.waiting, 100'000), sizes.claims, sizes.rounds, keys);
+    shared.push_back({std::to_string(keys) + (keys == 1 ? " key" : " keys"), "us a job", {{"galley", runs, ""}}});
+  }
+  report.results("claim and finish, 1 slot, 100,000 waiting in lanes by key", shared);
 }
 
 void run_idle(const Options& options, const Sizes& sizes, const Report& report) {
@@ -165,11 +182,17 @@ void run_idle(const Options& options, const Sizes& sizes, const Report& report) 
                   {"involuntary context switches", "as named", one(static_cast<double>(idle.involuntary_switches))}});
 }
 
+using Part = void (*)(const Options&, const Sizes&, const Report&);
+constexpr std::pair<const char*, Part> kParts[] = {{"bulk", run_bulk},     {"single", run_singles},
+                                                   {"drain", run_drains},  {"latency", run_latency},
+                                                   {"claims", run_claims}, {"idle", run_idle}};
+
 constexpr const char* kUsage =
-    "usage: ./dev bench jobs [--json] [--large] [--quick] [--dir DIR]\n"
+    "usage: ./dev bench jobs [--json] [--large] [--quick] [--only PART] [--dir DIR]\n"
     "  --json     one JSON object a line instead of the tables\n"
     "  --large    claim cost up to ten million waiting jobs (some minutes, some gigabytes)\n"
     "  --quick    a few seconds, to see that it runs; its numbers are worth nothing\n"
+    "  --only PART  bulk, single, drain, latency, claims or idle\n"
     "  --dir DIR  where the stores are made, and what disk is measured (default: the system's temporary directory)\n";
 
 bool read_options(int argc, char** argv, Options& options) {
@@ -181,6 +204,8 @@ bool read_options(int argc, char** argv, Options& options) {
       options.large = true;
     } else if (word == "--quick") {
       options.quick = true;
+    } else if (word == "--only" && i + 1 < argc) {
+      options.only = argv[++i];
     } else if (word == "--dir" && i + 1 < argc) {
       options.dir = argv[++i];
     } else {
@@ -194,20 +219,21 @@ bool read_options(int argc, char** argv, Options& options) {
 
 int main(int argc, char** argv) {
   Options options;
-  if (!read_options(argc, argv, options)) {
-    std::cerr << kUsage;
+  const bool plays = argc > 1 && std::string(argv[1]) == "role";
+  if (!plays && !read_options(argc, argv, options)) {
+    std::cerr << kUsage << kRoles;
     return 2;
   }
   try {
+    if (plays) return play({argv + 2, argv + argc});
     const Stopwatch watch;
     const CpuTime before = cpu_time();
     const Sizes sizes = sizes_of(options);
     const Report report(options.json);
     report.facts(machine_facts(options.dir));
-    run_compared(options, sizes, report);
-    run_latency(options, sizes, report);
-    run_claims(options, sizes, report);
-    run_idle(options, sizes, report);
+    for (const auto& [name, part] : kParts) {
+      if (options.only.empty() || options.only == name) part(options, sizes, report);
+    }
     report.facts({{"took", std::to_string(static_cast<int>(watch.seconds())) + " s"},
                   {"CPU time that others had meanwhile", share_of_others(before, cpu_time())}});
     return 0;

@@ -29,6 +29,13 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = read();
 };
 
+/// Microseconds of CLOCK_MONOTONIC: the same clock in every process of this machine.
+[[nodiscard]] inline double monotonic_us() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);  // lint: allow(clock) because a benchmark measures real time
+  return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
+}
+
 /// A periodic timer of the kernel.
 class Ticks {
  public:

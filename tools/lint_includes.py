@@ -25,7 +25,7 @@ FOLDERS = {
 # Public headers that speak of queues, workers and typed payloads are not for the folders below the engine.
 ENGINE_HEADERS = {'galley/worker.hpp', 'galley/queue.hpp', 'galley/payload.hpp', 'galley/galley.hpp',
                   'galley/middleware.hpp', 'galley/batch.hpp', 'galley/receipt.hpp', 'galley/schedule.hpp',
-                  'galley/testkit.hpp', 'galley/sqlite.hpp'}
+                  'galley/testkit.hpp', 'galley/sqlite.hpp', 'galley/resume.hpp', 'galley/split.hpp'}
 ABOVE_STORE = {'engine', 'session', 'testkit', 'http', 'load', 'cli', 'apps'}
 
 # A library's headers, the files that may include them (by the start of their path), and what everybody else uses.

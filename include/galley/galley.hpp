@@ -8,6 +8,8 @@
 #include "galley/payload.hpp"
 #include "galley/queue.hpp"
 #include "galley/receipt.hpp"
+#include "galley/resume.hpp"
 #include "galley/schedule.hpp"
+#include "galley/split.hpp"
 #include "galley/store.hpp"
 #include "galley/worker.hpp"

@@ -120,8 +120,14 @@ struct JobOptions {
   int max_crashes = 3;                       ///< Workers that may die under it before it is quarantined, 1..1000.
   Backoff backoff;
   bool resumable = false;  ///< Its handler saves checkpoints and goes on from them.
-  std::string key;         ///< Tenant or account, at most 200 bytes; empty: none.
-  std::string token;       ///< Idempotency token, at most 64 bytes: enqueueing it twice gives the same job.
+  std::string key;         ///< Tenant or account, at most 200 bytes; empty: none. Keys of a kind share it fairly.
+  std::vector<std::string>
+      limits;            ///< Names of limits that it runs under, at most 4; one that nobody set binds nothing.
+  bool ordered = false;  ///< Needs a key. The ordered jobs of a queue's kind and key run one at a time, in
+                         ///< the order in which they became ready first: one that waits for another try
+                         ///< holds up those behind it, whatever their priorities, until it has ended.
+  Duration expect{0};    ///< Its run time, for a queue that runs the shortest first; 0: as was learned.
+  std::string token;     ///< Idempotency token, at most 64 bytes: enqueueing it twice gives the same job.
   Unique unique;
   Group group;           ///< Not together with unique, token, batch, headers, tags or a delay.
   Duration expires{0};   ///< Expired when its first attempt has not started this long after it was due; 0: never.
@@ -171,6 +177,16 @@ JobOption(Set) -> JobOption<Set>;
 }
 [[nodiscard]] inline auto key(std::string value) {
   return JobOption{[value = std::move(value)](JobOptions& o) { o.key = value; }};
+}
+/// Adds one; may be given several times.
+[[nodiscard]] inline auto limit(std::string name) {
+  return JobOption{[name = std::move(name)](JobOptions& o) { o.limits.push_back(name); }};
+}
+[[nodiscard]] inline auto ordered() {
+  return JobOption{[](JobOptions& o) { o.ordered = true; }};
+}
+[[nodiscard]] inline auto expect(Duration value) {
+  return JobOption{[value](JobOptions& o) { o.expect = value; }};
 }
 [[nodiscard]] inline auto token(std::string value) {
   return JobOption{[value = std::move(value)](JobOptions& o) { o.token = value; }};

@@ -6,6 +6,7 @@
 //
 // Thread-safety: a Queue may be used from any thread; concurrent enqueues are merged into one transaction.
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,14 @@
 
 namespace galley {
 
+/// A part of a file, by offset: bytes [begin, end) of `path`, which is absolute. The bytes are read when a job runs, so
+/// that the file must still be there, with the same content.
+struct FilePart {
+  std::string path;
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+};
+
 /// A program to run as a job, without a shell. argv[0] is looked up by the worker, on the PATH it was started with;
 /// a relative argv[0] with a slash is relative to `cwd`. The worker must allow it.
 struct Command {
@@ -26,8 +35,18 @@ struct Command {
   std::string input;              ///< its standard input
   std::string cwd;                ///< absolute; empty: the worker's
   /// These variables and no others, but PATH, what tells of the attempt (GALLEY_JOB, GALLEY_ATTEMPT, GALLEY_EPOCH,
-  /// GALLEY_QUEUE, GALLEY_KIND, GALLEY_KEY), and TRACEPARENT and TRACESTATE from headers of these names.
+  /// GALLEY_QUEUE, GALLEY_KIND, GALLEY_KEY), and TRACEPARENT and TRACESTATE from headers of these names. Of a resumable
+  /// job also GALLEY_CHECKPOINT: a file that holds the last checkpoint, and whose content is the next one.
   std::vector<std::pair<std::string, std::string>> env;
+  /// Its standard input instead of `input`: a part of a file of the worker's machine. Empty path: none.
+  FilePart input_part{};
+  /// Its standard input instead of `input`: what the jobs of this batch gave, in the order of their ids. 0: none.
+  BatchId input_batch = 0;
+  /// Its standard output is its result, whole: more than 64 KiB fails the attempt. False: no result; the last 16 KiB
+  /// are shown with the attempt.
+  bool keep_output = false;
+  /// Its standard output goes into this file (absolute), which is there, whole, once the command has ended well.
+  std::string output_file{};
 };
 
 /// A payload and its options, for enqueue_all.
@@ -78,6 +97,7 @@ class Queue {
                                         const JobOptions& options = {});
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] const StorePtr& store() const noexcept { return store_; }
 
  private:
   StorePtr store_;

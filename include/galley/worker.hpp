@@ -76,12 +76,17 @@ class Attempt {
   [[nodiscard]] virtual BatchId batch() const noexcept = 0;
   /// Time left until the attempt is asked to stop, by its time-out or its job's deadline; nothing: it has neither.
   [[nodiscard]] virtual std::optional<Duration> time_left() const = 0;
+  /// How long this attempt has been running.
+  [[nodiscard]] virtual Duration run_time() const = 0;
 
   /// True when the attempt should end: time-out, deadline, cancel, shutdown, or the claim was lost. A handler that has
   /// seen it and returns without an Outcome is taken as stopped early (and put back); one that never looked, as done.
   [[nodiscard]] virtual bool stop_requested() const noexcept = 0;
   /// For condition_variable_any, callbacks and threads. Taking it counts as having looked.
   [[nodiscard]] virtual std::stop_token stop_token() const noexcept = 0;
+  /// True when a handler that can go on later had better save its checkpoint and return Outcome::pause(): it was asked
+  /// to stop, or its queue is paused. Counts as having looked where stop_requested() would.
+  [[nodiscard]] virtual bool should_give_way() const noexcept = 0;
 
   /// A line for `galley jobs show`; the last 16 KiB are kept.
   virtual void log(std::string_view line) = 0;
@@ -90,7 +95,9 @@ class Attempt {
 
   /// Saved by an earlier attempt; empty: none.
   [[nodiscard]] virtual const std::string& checkpoint() const noexcept = 0;
-  /// Kept from the next renewal on, and at the latest when this attempt ends. Errors: InvalidInput over 64 KiB.
+  /// Kept from the next renewal on, within a fraction of a second, and at the latest when this attempt ends. One
+  /// that differs from the last is work done for good: the job's counts of pauses and crashes start anew.
+  /// galley::resume (galley/resume.hpp) saves them by itself. Errors: InvalidInput over 64 KiB.
   [[nodiscard]] virtual Result<void> save_checkpoint(std::string bytes) = 0;
 
   /// Kept as long as the job. Errors: InvalidInput over 64 KiB.
@@ -108,6 +115,7 @@ using Handler = std::function<std::optional<Outcome>(Attempt&, std::string_view 
 struct WorkerPulse {
   int slots = 0;               ///< of all its pools
   int busy = 0;                ///< slots with an attempt
+  int stuck = 0;               ///< of these: their handlers did not end within their grace after a stop
   std::int64_t completed = 0;  ///< this and the next two: so far, as in WorkerReport
   std::int64_t failed = 0;
   std::int64_t dead = 0;
@@ -120,6 +128,10 @@ struct WorkerOptions {
   Duration shutdown_grace = std::chrono::seconds(25);  ///< after stop(): how long running attempts may go on
   Duration lease = std::chrono::seconds(30);           ///< for a worker that is alive but stuck; 1 s..1 h
   bool drain = false;  ///< run() returns when nothing is left that this worker could run
+  /// Room for kinds that were measured to be short, so that long ones do not hold them up (docs/short-jobs.md):
+  /// "auto": as "express" in pools of two slots or more; "express": one slot above the pool's, for short kinds alone;
+  /// "slots": out of the pool's own slots, so that long kinds have fewer; "off": none.
+  std::string reserve = "auto";
   /// Commands it may run: none, any, or those listed (names looked up on PATH at start, or absolute paths).
   bool allow_any_command = false;
   std::vector<std::string> allow_commands;
@@ -133,8 +145,12 @@ struct WorkerOptions {
   /// milliseconds, and must not throw.
   std::function<void(const WorkerPulse&)> on_pulse;
   Duration pulse_every = std::chrono::seconds(5);  ///< 10 ms..1 h
-  std::string log_level = "off";                   ///< debug | info | warn | error | off, on stderr
-  std::string log_format = "text";                 ///< text | json
+  /// A handler that has not ended by the end of its grace is logged once as job.stuck; with a signal that the program
+  /// does not use (SIGUSR2), its thread's stack is logged with it. run() installs a handler for the signal until it
+  /// returns, and sends it to that one thread, in which it may interrupt a system call (EINTR). 0: no stack.
+  int stack_signal = 0;
+  std::string log_level = "off";    ///< debug | info | warn | error | off, on stderr
+  std::string log_format = "text";  ///< text | json
 };
 
 /// What run() did.
@@ -176,6 +192,9 @@ class Worker {
   /// Jobs of `other` are run by the handler of `kind`, which must be there: the way to rename a kind while jobs of the
   /// old name still wait. Throws as handle_bytes.
   Worker& alias(std::string_view other, std::string_view kind);
+  /// The run time of one attempt for jobs of this kind, handled or command, that have no time-out of their own; up to
+  /// 366 days. Throws Exception (InvalidInput) on a bad kind or time.
+  Worker& timeout(std::string_view kind, Duration timeout);
 
   /// Slots 1..10,000 bound to queues: "a" (default: the pool's name), "a,b" strict order, "a*3,b*1" by weight.
   /// Without any pool: "default" with one slot a core. Throws Exception (InvalidInput).

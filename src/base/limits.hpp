@@ -21,11 +21,13 @@ inline constexpr std::size_t kMaxProgramBytes = 4'096;        // of a command's 
 inline constexpr std::size_t kMaxNameBytes = 128;             // queue, kind, pool
 inline constexpr std::size_t kMaxKeyBytes = 200;
 inline constexpr std::size_t kMaxTokenBytes = 64;
-inline constexpr std::size_t kMaxTags = 16;  // a row of an index each
+inline constexpr std::size_t kMaxInputBytes = 256 << 20;  // of a command from a file or a batch: in memory, a slot
+inline constexpr std::size_t kMaxTags = 16;               // a row of an index each
 inline constexpr std::size_t kMaxTagBytes = 64;
 inline constexpr std::size_t kMaxHeaders = 32;
 inline constexpr std::size_t kMaxHeaderNameBytes = 64;
 inline constexpr std::size_t kMaxHeaderBytes = 8 << 10;  // of all names and values of a job
+inline constexpr int kMaxJobLimits = 4;                  // names of limits, each looked up by its claim
 inline constexpr int kMaxGroupJobs = 10'000;             // read whole by the claim
 inline constexpr int kMaxGroupBytes = 1 << 20;           // as a payload
 
@@ -42,6 +44,7 @@ inline constexpr std::size_t kMaxClaimQueues = 256;
 inline constexpr std::size_t kMaxPage = 1'000;          // rows that one look returns
 inline constexpr std::size_t kMaxPageBytes = 8 << 20;   // payloads and results with which a page of jobs is full
 inline constexpr std::size_t kMaxBatchCallbacks = 100;  // all are looked at by the job that ends it
+inline constexpr std::int64_t kMaxSplit = 100'000;      // children of one split: what a queue keeps of completed jobs
 inline constexpr std::size_t kMaxStep = 1'000;          // rows that one kind of housekeeping moves in one step
 inline constexpr std::size_t kMaxMiddleware = 32;
 inline constexpr std::size_t kMaxPools = 64;
@@ -66,6 +69,13 @@ inline constexpr int kMaxKeptAttempts = 100;
 
 /// Priority is a head start: one step is worth this much waiting, so it is strict in practice and nothing starves.
 inline constexpr std::chrono::hours kPriorityStep{1};
+
+// Fair shares and limits.
+inline constexpr int kMaxWeight = 1'000;
+inline constexpr std::size_t kMaxLimits = 10'000;  // all are in every process's memory, ~200 bytes each
+inline constexpr int kMaxLimitJobs = 1'000'000;    // that run, tokens, a period's rate: times its period within 64 bits
+inline constexpr std::chrono::hours kMaxLimitPeriod{24 * 31};
+inline constexpr std::size_t kMaxLaneLook = 100;  // places that one claim passes over because they cannot go now
 
 // Retention of completed jobs, a queue.
 inline constexpr std::chrono::hours kKeepCompleted{1};

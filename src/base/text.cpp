@@ -103,7 +103,7 @@ std::string_view tail_of(std::string_view text, std::size_t max) noexcept {
 }
 
 void append_tail(std::string& tail, std::string_view more, std::size_t max) {
-  if (more.size() >= max) {
+  if (more.size() > max) {  // of exactly `max` bytes nobody could tell whether a character was cut before them
     tail = tail_of(more, max);
     return;
   }

@@ -6,9 +6,11 @@
 namespace galley::cli {
 
 void add_enqueue(CLI::App& app, Context& context);
+void add_split(CLI::App& app, Context& context);
 void add_work(CLI::App& app, Context& context);
 void add_jobs(CLI::App& app, Context& context);
 void add_queues(CLI::App& app, Context& context);
+void add_limits(CLI::App& app, Context& context);
 void add_batches(CLI::App& app, Context& context);
 void add_schedules(CLI::App& app, Context& context);
 void add_stats(CLI::App& app, Context& context);
@@ -30,7 +32,7 @@ void add_operations(CLI::App& jobs, Context& context, FilterFlags& filter);
 
 /// In the order in which --help names them.
 inline constexpr void (*kCommands[])(CLI::App&, Context&) = {
-    add_enqueue, add_work,    add_jobs,   add_queues, add_batches, add_schedules, add_stats,
-    add_top,     add_explain, add_doctor, add_backup, add_store,   add_load,      add_demo};
+    add_enqueue, add_split, add_work,    add_jobs,   add_queues, add_limits, add_batches, add_schedules,
+    add_stats,   add_top,   add_explain, add_doctor, add_backup, add_store,  add_load,    add_demo};
 
 }  // namespace galley::cli

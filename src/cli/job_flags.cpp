@@ -6,6 +6,7 @@
 
 #include "base/duration.hpp"
 #include "base/limits.hpp"
+#include "base/text.hpp"
 #include "cli/context.hpp"
 #include "job/settle.hpp"
 
@@ -39,7 +40,8 @@ Result<void> read_unique(const JobFlags& flags, JobOptions& options) {
 Result<void> read_headers(const JobFlags& flags, JobOptions& options) {
   for (const std::string& text : flags.headers) {
     const auto equals = text.find('=');
-    if (equals == std::string::npos) return usage_error("--header: '" + text + "' has no '='; allowed is NAME=VALUE");
+    if (equals == std::string::npos)
+      return usage_error("--header: " + base::quoted(text) + " has no '='; allowed is NAME=VALUE");
     options.headers.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
   return {};
@@ -78,7 +80,12 @@ void add_job_options(CLI::App& app, JobFlags& flags) {
                  "Wait before another try: exponential:1s..1h (the default), fixed:10s or list:1s,10s,1m")
       ->type_name("HOW");
   app.add_flag("--resumable", flags.resumable, "It saves its state and goes on from there");
-  app.add_option("--key", flags.key, "A tenant or account that it belongs to")->type_name("TEXT");
+  app.add_option("--key", flags.key, "A tenant or account that it belongs to; keys take turns")->type_name("TEXT");
+  app.add_option("--limit", flags.limits, "A limit that it runs under (galley limits); may be repeated")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  app.add_flag("--ordered", flags.ordered, "With --key: one at a time with those of its key, in their order");
+  app.add_option("--expect", flags.expect, "Its run time, for a queue that runs the shortest first")->type_name("TIME");
   app.add_option("--unique", flags.unique, "At most one job of this kind holds this key")->type_name("KEY");
   app.add_option("--until", flags.until, "Until when --unique holds: start or finish (the default)")
       ->check(CLI::IsMember({"start", "finish"}).description(""))
@@ -126,6 +133,8 @@ Result<JobOptions> options_of(const JobFlags& flags, int usual_attempts) {
   options.max_attempts = flags.attempts.value_or(usual_attempts);
   options.resumable = flags.resumable;
   options.key = flags.key;
+  options.limits = flags.limits;
+  options.ordered = flags.ordered;
   options.tags = flags.tags;
   options.redacted = flags.redacted;
   if (!flags.on_timeout.empty() && flags.timeout.empty()) {
@@ -135,6 +144,7 @@ Result<JobOptions> options_of(const JobFlags& flags, int usual_attempts) {
   if (auto done = read_duration("--grace", flags.grace, options.grace); !done) return done.error();
   if (auto done = read_duration("--expires", flags.expires, options.expires); !done) return done.error();
   if (auto done = read_duration("--deadline", flags.deadline, options.deadline); !done) return done.error();
+  if (auto done = read_duration("--expect", flags.expect, options.expect); !done) return done.error();
   if (!flags.on_timeout.empty()) options.on_timeout = on_timeout_from(flags.on_timeout);
   if (!flags.backoff.empty()) {
     auto backoff = job::backoff_from(flags.backoff);

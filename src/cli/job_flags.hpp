@@ -20,6 +20,9 @@ struct JobFlags {
   std::string backoff;
   bool resumable = false;
   std::string key;
+  std::vector<std::string> limits;
+  bool ordered = false;
+  std::string expect;
   std::optional<std::string> unique;
   std::string until;
   std::string on_conflict;

@@ -3,6 +3,7 @@
 #include <boost/json/stream_parser.hpp>
 
 #include "base/limits.hpp"
+#include "base/text.hpp"
 
 namespace galley::cli {
 
@@ -68,7 +69,8 @@ Result<std::vector<std::pair<std::string, std::string>>> environment_of(const st
   for (const std::string& text : texts) {
     const std::size_t equals = text.find('=');
     const std::string name = text.substr(0, equals);
-    if (name.empty()) return Error{Errc::InvalidInput, "--env '" + text + "' has no name; use NAME or NAME=VALUE"};
+    if (name.empty())
+      return Error{Errc::InvalidInput, "--env " + base::quoted(text) + " has no name; use NAME or NAME=VALUE"};
     if (equals != std::string::npos) {
       variables.emplace_back(name, text.substr(equals + 1));
       continue;
@@ -76,7 +78,7 @@ Result<std::vector<std::pair<std::string, std::string>>> environment_of(const st
     const char* value = lookup(name.c_str());
     if (value == nullptr) {
       return Error{Errc::InvalidInput,
-                   "--env " + name + ": the variable is not set here; --env " + name + "=VALUE gives it a value"};
+                   "--env " + base::quoted(name) + ": the variable is not set here; --env NAME=VALUE gives it a value"};
     }
     variables.emplace_back(name, value);
   }

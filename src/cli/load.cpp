@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "base/duration.hpp"
+#include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/lines.hpp"
 #include "cli/signals.hpp"
@@ -42,7 +43,8 @@ Result<load::HttpRequest> request_of(const Flags& flags) {
   load::HttpRequest request;
   for (const std::string& text : flags.headers) {
     const auto colon = text.find(':');
-    if (colon == std::string::npos) return usage_error("--header: '" + text + "' has no ':'; allowed is 'NAME: VALUE'");
+    if (colon == std::string::npos)
+      return usage_error("--header: " + base::quoted(text) + " has no ':'; allowed is 'NAME: VALUE'");
     const auto value = text.find_first_not_of(' ', colon + 1);
     request.headers.emplace_back(text.substr(0, colon), value == std::string::npos ? "" : text.substr(value));
   }

@@ -64,8 +64,9 @@ Result<std::optional<Duration>> read_watchdog(const char* usec, const char* pid,
 
 std::string status_of(const WorkerPulse& pulse) {
   std::string text = pulse.stopping ? "stopping, " : "";
-  text +=
-      grouped(pulse.busy) + " of " + grouped(pulse.slots) + " slots busy, " + grouped(pulse.completed) + " completed";
+  text += grouped(pulse.busy) + " of " + grouped(pulse.slots) + " slots busy";
+  if (pulse.stuck > 0) text += " (" + grouped(pulse.stuck) + " stuck)";
+  text += ", " + grouped(pulse.completed) + " completed";
   if (pulse.failed > 0) text += ", " + grouped(pulse.failed) + " failed";
   if (pulse.dead > 0) text += ", " + grouped(pulse.dead) + " dead";
   if (pulse.store_failing) text += "; the store answers with errors, see the log";

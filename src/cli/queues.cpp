@@ -1,4 +1,4 @@
-// galley queues: what stands in each queue; pausing, resuming and bounding them.
+// galley queues: what stands in each queue; pausing, resuming and bounding them, their order and shares.
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -32,6 +32,7 @@ Result<int> list(Context& context, bool json) {
       if (queue.oldest_ready) object["oldest_ready_ms"] = queue.oldest_ready->count() / 1'000;
       object["max_waiting"] = nullptr;
       if (queue.max_waiting) object["max_waiting"] = *queue.max_waiting;
+      object["order"] = name(queue.order);
       context.out.line(object);
       continue;
     }
@@ -93,6 +94,63 @@ void add_limit(CLI::App& queues, Context& context) {
       [&context, queue, most] { context.action = [&context, queue, most] { return limit(context, *queue, *most); }; });
 }
 
+struct ShareFlags {
+  std::string order;
+  std::vector<std::string> weights;
+};
+
+/// KEY=N, where a key may have '=' in it.
+Result<std::pair<std::string, int>> weight_from(const std::string& text) {
+  const std::size_t equals = text.rfind('=');
+  int weight = 0;
+  const char* const end = text.data() + text.size();
+  const char* const number = equals == std::string::npos ? end : text.data() + equals + 1;
+  const auto [at, error] = std::from_chars(number, end, weight);
+  if (equals == 0 || number == end || error != std::errc() || at != end) {
+    return usage_error("--weight: " + base::quoted(text) + " is not allowed; allowed is KEY=N");
+  }
+  return std::pair(text.substr(0, equals), weight);
+}
+
+Result<int> share(Context& context, const std::string& queue, const ShareFlags& flags) {
+  if (flags.order.empty() && flags.weights.empty()) return usage_error("say what to set: --order, --weight or both");
+  std::vector<std::pair<std::string, int>> weights;
+  for (const std::string& text : flags.weights) {
+    auto weight = weight_from(text);
+    if (!weight) return weight.error();
+    weights.push_back(*std::move(weight));
+  }
+  auto store = context.open_existing();
+  if (!store) return store.error();
+  if (!flags.order.empty()) {
+    if (auto done = (*store)->set_order(queue, *job::order_from(flags.order)); !done) return done.error();
+    context.out.line(queue + " runs what becomes ready in the order " + flags.order);
+  }
+  for (const auto& [key, weight] : weights) {
+    if (auto done = (*store)->set_weight(queue, key, weight); !done) return done.error();
+    context.out.line("key " + base::quoted(key) + " of " + queue + " has the weight " + std::to_string(weight));
+  }
+  return kExitOk;
+}
+
+void add_share(CLI::App& queues, Context& context) {
+  CLI::App* app = queues.add_subcommand("set", "Set the order of a queue, and the shares of its keys");
+  auto queue = std::make_shared<std::string>();
+  auto flags = std::make_shared<ShareFlags>();
+  app->add_option("NAME", *queue, "The queue")->required();
+  app->add_option("--order", flags->order, "fifo (the usual one), shortest or deadline")
+      ->check(CLI::IsMember({"fifo", "shortest", "deadline"}).description(""))
+      ->type_name("ORDER");
+  app->add_option("--weight", flags->weights, "A key's share, 1..1000 (usually 1); may be repeated")
+      ->type_name("KEY=N")
+      ->allow_extra_args(false);
+  add_store_option(*app, context);
+  app->footer("Example: galley queues set mail --order shortest --weight ann=3");
+  app->callback([&context, queue, flags] {
+    context.action = [&context, queue, flags] { return share(context, *queue, *flags); };
+  });
+}
+
 }  // namespace
 
 Result<std::optional<std::int64_t>> bound_from(std::string_view option, std::string_view text) {
@@ -100,8 +158,8 @@ Result<std::optional<std::int64_t>> bound_from(std::string_view option, std::str
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error == std::errc() && end == text.data() + text.size() && value >= 1) return std::optional(value);
-  return usage_error(std::string(option) + ": '" + std::string(text) +
-                     "' is not allowed; allowed is a whole number of 1 or more, or none");
+  return usage_error(std::string(option) + ": " + base::quoted(text) +
+                     " is not allowed; allowed is a whole number of 1 or more, or none");
 }
 
 void add_queues(CLI::App& app, Context& context) {
@@ -114,6 +172,7 @@ void add_queues(CLI::App& app, Context& context) {
   add_switch(*queues, context, "pause", "Start nothing new from a queue; what runs goes on", true);
   add_switch(*queues, context, "resume", "Start jobs of a queue again", false);
   add_limit(*queues, context);
+  add_share(*queues, context);
   queues->callback([&context, json] {
     if (context.action) return;  // of a subcommand, whose callback comes first
     context.action = [&context, json] { return list(context, *json); };

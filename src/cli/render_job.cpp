@@ -188,6 +188,11 @@ json::object to_json(const job::JobRecord& job) {
                       {"unique", text_value(job.unique.key)},
                       {"expires_at", time_value(job.expires_at)},
                       {"deadline_at", time_value(job.deadline_at)}};
+  json::array limits;
+  for (const std::string& limit : job.limits) limits.push_back(json::value(text_value(limit)));
+  if (!limits.empty()) object["limits"] = std::move(limits);
+  if (job.ordered) object["ordered"] = true;
+  if (job.expect > Duration{0}) object["expect_ms"] = milliseconds(job.expect);
   if (!job.group.key.empty()) object["group"] = {{"key", text_value(job.group.key)}, {"jobs", job.members}};
   if (job.batch != 0) object["batch"] = job.batch;
   if (job.awaits != 0) object["awaits"] = {{"batch", job.awaits}, {"trigger", name(job.trigger)}};
@@ -224,7 +229,11 @@ void print_job(Output& out, const job::JobRecord& job, const std::vector<job::At
   fact(out, "state", std::string(name(job.state)) + (job.cancel_requested ? ", to be cancelled" : ""));
   fact(out, "queue", job.queue);
   fact(out, "kind", job.kind);
-  fact_unless_empty(out, "key", job.key);
+  fact_unless_empty(out, "key", job.ordered ? job.key + " (in order)" : job.key);
+  std::string limits;
+  for (const std::string& limit : job.limits) limits += (limits.empty() ? "" : ", ") + limit;
+  fact_unless_empty(out, "limits", limits);
+  if (job.expect > Duration{0}) fact(out, "expected to run", base::format_duration(job.expect));
   print_payload(out, job);
   print_policy(out, job);
   print_marks(out, job);

@@ -53,7 +53,7 @@ std::string path_of(const CLI::App& app) {
 
 /// Whether what was named makes jobs.
 bool takes_command(const CLI::App& app) {
-  if (app.got_subcommand("enqueue")) return true;
+  if (app.got_subcommand("enqueue") || app.got_subcommand("split")) return true;
   return app.got_subcommand("schedules") && app.get_subcommand("schedules")->got_subcommand("put");
 }
 
@@ -90,7 +90,7 @@ int perform(Context& context, const CLI::App& app) {
   Result<int> code = kExitFailure;
   try {
     if (context.command && !takes_command(app)) {
-      code = usage_error("only 'galley enqueue' and 'galley schedules put' take a command behind --");
+      code = usage_error("only 'galley enqueue', 'galley split' and 'galley schedules put' take a command behind --");
     } else {
       code = context.action();
     }

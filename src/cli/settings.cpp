@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "job/order.hpp"
 #include "job/validate.hpp"
 #include "open/url.hpp"
@@ -66,7 +67,7 @@ Result<void> set(Settings& settings, std::string_view path, const toml::key& key
   if (key.str() == "log_format") target = &settings.log_format;
   if (target == nullptr) {
     return at_line(path, key.source(),
-                   "the key '" + std::string(key.str()) + "' is unknown; known are " + std::string(kKeys));
+                   "the key " + base::quoted(key.str()) + " is unknown; known are " + std::string(kKeys));
   }
   auto text = text_of(path, key.str(), node);
   if (!text) return text.error();

@@ -14,6 +14,7 @@
 
 #include "base/duration.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/init_process.hpp"
 #include "cli/notify.hpp"
@@ -31,9 +32,11 @@ struct Flags {
   std::string queues;
   std::vector<std::string> allow;
   bool drain = false;
+  std::string reserve;
   std::string grace;
   std::string lease;
   std::string name;
+  std::vector<std::string> timeouts;
 };
 
 Result<void> read_allowed(const std::vector<std::string>& allow, WorkerOptions& options) {
@@ -61,6 +64,7 @@ Result<WorkerOptions> options_of(const Flags& flags, const Settings& settings) {
   WorkerOptions options;
   options.name = flags.name;
   options.drain = flags.drain;
+  if (!flags.reserve.empty()) options.reserve = flags.reserve;
   options.log_level = *settings.log_level;
   options.log_format = *settings.log_format;
   if (const auto level = base::log_level_from(options.log_level); !level) return level.error();
@@ -81,6 +85,20 @@ Result<WorkerOptions> options_of(const Flags& flags, const Settings& settings) {
     std::_Exit(kExitOk);
   };
   return options;
+}
+
+/// KIND=TIME each; a kind may have a '=' in it.
+Result<std::vector<std::pair<std::string, Duration>>> timeouts_of(const Flags& flags) {
+  std::vector<std::pair<std::string, Duration>> timeouts;
+  for (const std::string& text : flags.timeouts) {
+    const std::size_t equals = text.rfind('=');
+    if (equals == std::string::npos)
+      return usage_error("--timeout: " + base::quoted(text) + " has no '='; allowed is KIND=TIME");
+    const auto time = base::parse_duration("--timeout", text.substr(equals + 1));
+    if (!time) return time.error();
+    timeouts.emplace_back(text.substr(0, equals), *time);
+  }
+  return timeouts;
 }
 
 /// "a*3,b*1", as a pool is told.
@@ -120,6 +138,8 @@ Result<int> work(Context& context, const Flags& flags) {
   if (!options) return options.error();
   const auto pools = pools_of(flags, context, *settings);
   if (!pools) return pools.error();
+  const auto timeouts = timeouts_of(flags);
+  if (!timeouts) return timeouts.error();
   auto notifier = Notifier::from([](const char* name) -> const char* { return std::getenv(name); }, getpid());
   if (!notifier) return notifier.error();
   const auto ended = split_from_init();  // as process 1: the rest is done by its child
@@ -134,6 +154,7 @@ Result<int> work(Context& context, const Flags& flags) {
   }
   Worker worker(*store, std::move(*options));
   for (const job::PoolSpec& pool : *pools) worker.pool(pool.name, pool.slots, queues_text(pool));
+  for (const auto& [kind, time] : *timeouts) worker.timeout(kind, time);
   signals.watch([&worker, &notifier](int count) {
     if (count == 1) {
       if (*notifier) (*notifier)->stopping();
@@ -177,6 +198,18 @@ void add_work(CLI::App& app, Context& context) {
       ->type_name("TIME");
   work_app->add_option("--lease", flags->lease, "After this time a stuck worker's jobs run elsewhere (default 30s)")
       ->type_name("TIME");
+  work_app
+      ->add_option(
+          "--reserve", flags->reserve,
+          "Room for kinds that are short: auto (express in pools of two slots or more), express (one slot above "
+          "the pool's), slots (out of the pool's), off (default auto)")
+      ->type_name("HOW")
+      ->check(CLI::IsMember({"auto", "express", "slots", "off"}));
+  work_app
+      ->add_option("--timeout", flags->timeouts,
+                   "The most that one attempt of this kind may run, where its job says nothing; may be repeated")
+      ->type_name("KIND=TIME")
+      ->allow_extra_args(false);
   work_app->add_option("--name", flags->name, "Its name in logs and statistics (default HOST:PID)")->type_name("TEXT");
   work_app->add_option("--log-level", context.flags.log_level, "debug, info, warn, error or off (default info)")
       ->type_name("LEVEL");

@@ -82,6 +82,22 @@ void RunningAttempt::put(News& news, std::string text) {
   on_news_();
 }
 
+void RunningAttempt::enter() noexcept {
+  const std::lock_guard lock(mutex_);
+  thread_ = pthread_self();
+}
+
+void RunningAttempt::leave() noexcept {
+  const std::lock_guard lock(mutex_);
+  thread_.reset();
+}
+
+/// With the lock held, so that the thread stays with this attempt meanwhile.
+std::string RunningAttempt::stack(StackTaker& taker) {
+  const std::lock_guard lock(mutex_);
+  return thread_ ? taker.take(*thread_) : "it has just ended";
+}
+
 void RunningAttempt::request_stop() noexcept {
   stop_.request_stop();
   const std::lock_guard lock(mutex_);
@@ -115,8 +131,30 @@ void RunningAttempt::let_go() noexcept {
   process_ = nullptr;
 }
 
+void RunningAttempt::watch(const CheckpointFile& file) noexcept {
+  const std::lock_guard lock(mutex_);
+  checkpoint_file_ = &file;
+}
+
+void RunningAttempt::unwatch() {
+  const std::lock_guard lock(mutex_);
+  look_at_file();
+  checkpoint_file_ = nullptr;
+}
+
+/// With the lock. One that is too large is not taken; the last that was not stays.
+void RunningAttempt::look_at_file() {
+  if (checkpoint_file_ == nullptr) return;
+  auto text = checkpoint_file_->read();
+  if (!text || text->size() > limits::kMaxCheckpointBytes) return;
+  if (*text == (checkpoint_.version > 0 ? checkpoint_.text : claim_.checkpoint)) return;
+  checkpoint_.text = *std::move(text);
+  ++checkpoint_.version;
+}
+
 store::Renewal RunningAttempt::renewal() {
   const std::lock_guard lock(mutex_);
+  look_at_file();
   announced_ = false;
   store::Renewal renewal{claim_.id, {}, {}};
   if (progress_.version > progress_.told) renewal.progress = progress_.text;
@@ -138,6 +176,7 @@ void RunningAttempt::collect(AttemptEnd& end) const {
   end.report.log = base::tail_of(log_, limits::kMaxLogBytes);
   end.result = result_;
   end.completed_itself = completes_itself_;
+  end.moved_on = checkpoint_.version > 0 && checkpoint_.text != claim_.checkpoint;
   if (checkpoint_.version > checkpoint_.told) end.checkpoint = checkpoint_.text;
 }
 

@@ -76,6 +76,14 @@ std::string encode(const Command& command) {
   for (const auto& [name, text] : {std::pair("input", &command.input), std::pair("cwd", &command.cwd)}) {
     if (!text->empty()) all[member(name, base::is_utf8(*text))] = text_of(*text, base::is_utf8(*text));
   }
+  const FilePart& part = command.input_part;
+  for (const auto& [name, text] :
+       {std::pair("input_path", &part.path), std::pair("output_file", &command.output_file)}) {
+    if (!text->empty()) all[member(name, base::is_utf8(*text))] = text_of(*text, base::is_utf8(*text));
+  }
+  if (!part.path.empty()) all["input_begin"] = part.begin, all["input_end"] = part.end;
+  if (command.input_batch != 0) all["input_batch"] = command.input_batch;
+  if (command.keep_output) all["keep_output"] = true;
   if (!command.env.empty()) {
     plain = true;
     for (const auto& [name, value] : command.env) plain = plain && base::is_utf8(value);
@@ -152,6 +160,29 @@ Result<void> read_member(const json::object& all, std::string_view name, std::st
   return {};
 }
 
+Result<void> read_number(const json::object& all, std::string_view name, std::int64_t& into) {
+  const json::value* value = all.if_contains(json::string_view(name.data(), name.size()));
+  if (value == nullptr) return {};
+  const std::int64_t* number = value->if_int64();
+  if (number == nullptr || *number < 0) return invalid("command: " + std::string(name) + " must be 0 or more");
+  into = *number;
+  return {};
+}
+
+Result<void> read_streams(const json::object& all, Command& command) {
+  if (const auto read = read_member(all, "input", command.input); !read) return read;
+  if (const auto read = read_member(all, "input_path", command.input_part.path); !read) return read;
+  if (const auto read = read_member(all, "output_file", command.output_file); !read) return read;
+  if (const auto read = read_number(all, "input_begin", command.input_part.begin); !read) return read;
+  if (const auto read = read_number(all, "input_end", command.input_part.end); !read) return read;
+  if (const auto read = read_number(all, "input_batch", command.input_batch); !read) return read;
+  if (const json::value* keep = all.if_contains("keep_output"); keep != nullptr) {
+    if (!keep->is_bool()) return invalid("command: keep_output must be true or false");
+    command.keep_output = keep->get_bool();
+  }
+  return {};
+}
+
 // ---- checking ---------------------------------------------------------------------------------------------------
 
 bool has_nul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
@@ -173,6 +204,28 @@ Result<void> check_env(const Command& command) {
   return {};
 }
 
+Result<void> check_streams(const Command& command) {
+  const FilePart& part = command.input_part;
+  const int inputs = (command.input.empty() ? 0 : 1) + (part.path.empty() ? 0 : 1) + (command.input_batch == 0 ? 0 : 1);
+  if (inputs > 1) return invalid("command: input, input_part and input_batch exclude each other; give one");
+  if (command.keep_output && !command.output_file.empty()) {
+    return invalid("command: keep_output and output_file exclude each other; give one");
+  }
+  for (const auto& [name, path] :
+       {std::pair("input_part", &part.path), std::pair("output_file", &command.output_file)}) {
+    if (!path->empty() && ((*path)[0] != '/' || has_nul(*path))) {
+      return invalid("command: " + std::string(name) + " " + base::quoted(*path) + " must be an absolute path");
+    }
+  }
+  if (part.begin < 0 || part.end < part.begin)
+    return invalid("command: input_part must begin at 0 or more, and end later");
+  if (static_cast<std::size_t>(part.end - part.begin) > limits::kMaxInputBytes) {
+    return invalid("command: input_part has " + std::to_string(part.end - part.begin) + " bytes; at most " +
+                   std::to_string(limits::kMaxInputBytes) + " are allowed");
+  }
+  return {};
+}
+
 Result<void> check(const Command& command) {
   if (command.argv.empty() || command.argv[0].empty()) return invalid("command: argv[0], the program, is missing");
   if (command.argv.size() > limits::kMaxArguments) {
@@ -185,6 +238,7 @@ Result<void> check(const Command& command) {
   if (!command.cwd.empty() && (command.cwd[0] != '/' || has_nul(command.cwd))) {
     return invalid("command: cwd " + base::quoted(command.cwd) + " must be an absolute path");
   }
+  if (const auto checked = check_streams(command); !checked) return checked;
   return check_env(command);
 }
 
@@ -210,7 +264,7 @@ Result<Command> decode_command(std::string_view payload) {
   if (all == nullptr) return invalid("command: the payload must be a JSON object");
   Command command;
   if (const auto read = read_argv(*all, command); !read) return read.error();
-  if (const auto read = read_member(*all, "input", command.input); !read) return read.error();
+  if (const auto read = read_streams(*all, command); !read) return read.error();
   if (const auto read = read_member(*all, "cwd", command.cwd); !read) return read.error();
   if (const auto read = read_env(*all, command); !read) return read.error();
   if (const auto checked = check(command); !checked) return checked.error();

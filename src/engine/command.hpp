@@ -1,8 +1,9 @@
 #pragma once
 // The payload of a command job, as it is kept in the store: one JSON object
 //   {"argv": ["convert", "cat.png"], "input": "text", "cwd": "/work", "env": {"LANG": "C"}}
-// Absent members are empty. JSON is UTF-8 and an argument is any bytes: a member with a string that is not valid
-// UTF-8 is written with "_base64" behind its name, and every value in it is base64 ("argv_base64": ["Y2F0"]).
+// and, where they are said, "input_path" with "input_begin" and "input_end", "input_batch", "keep_output",
+// "output_file". Absent members are empty. JSON is UTF-8 and an argument is any bytes: a member with a string that is
+// not valid UTF-8 is written with "_base64" behind its name, and every value in it is base64 ("argv_base64": ["Y2F0"]).
 //
 // Thread-safety: pure.
 

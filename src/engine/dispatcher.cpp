@@ -6,6 +6,8 @@ namespace galley::engine {
 
 namespace {
 
+constexpr std::chrono::seconds kLearnEvery{30};  // what others saw of kinds that this worker hardly has
+
 std::string_view event_of(const store::Finish& finish) noexcept {
   switch (finish.event) {
     case job::JobEvent::Complete: return "job.completed";
@@ -48,6 +50,7 @@ Dispatcher::Dispatcher(store::Store& store, SharedCore& shared, Runner& runner, 
 Turn Dispatcher::turn() {
   Plan plan;
   Trouble trouble;
+  std::vector<std::pair<std::string, std::string>> news;
   {
     const std::lock_guard lock(shared_.mutex);
     WorkerCore& core = shared_.core;
@@ -55,8 +58,10 @@ Turn Dispatcher::turn() {
     shared_.dispatcher_waits = std::holds_alternative<Wait>(plan);
     runner_.changed();
     trouble = {core.take_given_up(), core.failing(), said_stalled_ ? std::string() : core.stalled()};
+    news = core.take_room_news();
   }
   log_trouble(trouble);
+  for (const auto& [pool, why] : news) logger_.info("worker.room", {{"pool", pool}, {"why", why}});
   return std::visit([this](const auto& what) { return act(what); }, plan);
 }
 
@@ -77,21 +82,21 @@ Turn Dispatcher::act(const Exchange& exchange) {
       meter_.finished(note.queue, note.kind, exchange.finishes[i]);
     }
   }
+  for (const store::Claimed& claimed : answer->claimed) {
+    for (const job::Claim& claim : claimed.claims) meter_.started(claim);
+  }
   std::vector<Start> starts;
   {
     const std::lock_guard lock(shared_.mutex);
     starts = shared_.core.on_exchanged(sent, clock_.mono(), *std::move(answer));
-    for (Start& start : starts) {
-      meter_.started(start.claim);
-      runner_.adopt(start);
-    }
+    for (Start& start : starts) runner_.adopt(start);
     runner_.changed();
   }
-  start(std::move(starts));
+  start(starts);
   return {};
 }
 
-void Dispatcher::start(std::vector<Start> starts) {
+void Dispatcher::start(const std::vector<Start>& starts) {
   for (const Start& start : starts) {
     if (runner_.launch(start.slot)) continue;
     logger_.error("job.not_started", {{"slot", std::int64_t{start.slot}}, {"error", "no thread could be started"}});
@@ -112,7 +117,7 @@ Turn Dispatcher::act(const Renew& renew) {
     store::Renewed& answer = (*answers)[i];
     if (!answer.held) answer.held = is_completed_by_handler(claim);
     if (answer.held) {
-      runner_.told(claim);
+      runner_.told(claim, answer.queue_paused);
     } else {
       logger_.warn("job.lease_lost", {{"job", claim.claim.job}, {"epoch", claim.claim.epoch}});
     }
@@ -130,6 +135,21 @@ bool Dispatcher::is_completed_by_handler(const SlotClaim& claim) {
   return states && states->front() == JobState::Completed;
 }
 
+/// How long the attempts of kinds take that this worker has hardly seen, as all workers saw it.
+void Dispatcher::learn() {
+  const base::Mono now = clock_.mono();
+  if (now < learn_at_) return;
+  learn_at_ = now + kLearnEvery;
+  {
+    const std::lock_guard lock(shared_.mutex);
+    if (!shared_.core.wants_history()) return;
+  }
+  const auto minutes = store_.minutes(limits::kKeepMinutes);
+  if (!minutes) return;  // the next time
+  const std::lock_guard lock(shared_.mutex);
+  shared_.core.learn(*minutes);
+}
+
 Turn Dispatcher::act(const Step&) {
   auto answer = store_.step(limits::kMaxStep);
   if (!answer) return failed("step", answer.error());
@@ -140,6 +160,7 @@ Turn Dispatcher::act(const Step&) {
                  {{"ready", std::int64_t{answer->recovered}}, {"quarantined", std::int64_t{answer->quarantined}}});
   }
   if (meter_.due(clock_.mono(), false)) tell_measures();
+  learn();
   const std::lock_guard lock(shared_.mutex);
   shared_.core.on_stepped(clock_.mono(), *answer);
   return {};

@@ -3,7 +3,7 @@
 // core how it went. All store calls of a worker are made here. Whoever calls turn() waits in between as it says: the
 // worker's own thread with the store's bell, a simulation with a clock of its own.
 //
-// Thread-safety: turn() from one thread; the lock of SharedCore guards the core against the others.
+// Thread-safety: turn() from one thread, start() from any; the lock of SharedCore guards the core against the others.
 
 #include <functional>
 #include <mutex>
@@ -37,7 +37,7 @@ class Runner {
   virtual void changed() = 0;
   /// Without the lock: what the attempt has to tell; where it has ended, the bare renewal.
   virtual store::Renewal renewal(const SlotClaim& claim) = 0;
-  virtual void told(const SlotClaim& claim) = 0;
+  virtual void told(const SlotClaim& claim, bool queue_paused) = 0;
   /// Without the lock: RunningAttempt::has_completed_itself; false where the attempt has ended.
   virtual bool has_completed_itself(const SlotClaim& claim) = 0;
   /// Without the lock: what an attempt that does not end has said so far.
@@ -57,6 +57,8 @@ class Dispatcher {
              std::function<bool(const job::JobRecord&)> serves);
 
   [[nodiscard]] Turn turn();
+  /// Launches what the runner has adopted.
+  void start(const std::vector<Start>& starts);
 
  private:
   Turn act(const Exchange& exchange);
@@ -67,9 +69,9 @@ class Dispatcher {
   Turn act(const Wait& wait);
   Turn act(const Done& done);
   Turn failed(std::string_view verb, const Error& error);
-  void start(std::vector<Start> starts);
   [[nodiscard]] bool is_completed_by_handler(const SlotClaim& claim);
   void tell_measures();
+  void learn();
   void log_finish(const store::Finish& finish, const FinishNote& note, store::FinishAnswer answer) const;
   struct Trouble {
     std::vector<job::ClaimId> given_up;
@@ -86,6 +88,7 @@ class Dispatcher {
   Duration lease_;
   std::function<bool(const job::JobRecord&)> serves_;
   Meter meter_;
+  base::Mono learn_at_{};
   bool failing_ = false;  ///< said so
   bool said_stalled_ = false;
 };

@@ -85,7 +85,8 @@ Verdict judge(const AttemptEnd& end, StopReason reason) {
 
 store::Finish finish_of(const ClaimRules& claim, AttemptEnd end, StopReason reason, double random01) {
   const Verdict verdict = judge(end, reason);
-  job::Settlement settled = job::settle(claim.policy, claim.counters, verdict.ending, verdict.delay, random01);
+  const job::Counters before = end.moved_on ? job::moved_on(claim.counters) : claim.counters;
+  job::Settlement settled = job::settle(claim.policy, before, verdict.ending, verdict.delay, random01);
   store::Finish finish;
   finish.claim = claim.id;
   finish.event = settled.event;

@@ -36,7 +36,8 @@ struct AttemptEnd {
   bool not_started = false;   ///< a command for which the machine had no room now: its claim is given back, no try used
   job::AttemptReport report;  ///< but its error, where the outcome brings one
   std::string result;
-  std::optional<std::string> checkpoint;  ///< saved by this attempt
+  std::optional<std::string> checkpoint;  ///< saved by this attempt, where the store has not got it yet
+  bool moved_on = false;                  ///< it has saved another checkpoint than the one it began with
 };
 
 struct Verdict {

@@ -10,7 +10,9 @@
 #include <typeinfo>
 #include <utility>
 
+#include "engine/checkpoint_file.hpp"
 #include "engine/command.hpp"
+#include "engine/command_files.hpp"
 #include "engine/process.hpp"
 
 namespace galley::engine {
@@ -23,7 +25,7 @@ std::string signal_name(int signal) {
 }
 
 /// What a command is told of its attempt, as variables that it has not been given otherwise.
-void tell_of(const RunningAttempt& attempt, Command& command) {
+void tell_of(const RunningAttempt& attempt, const std::string& checkpoint, Command& command) {
   const auto put = [&command](std::string_view name, std::string value) {
     const bool given = std::any_of(command.env.begin(), command.env.end(),
                                    [name](const auto& variable) { return variable.first == name; });
@@ -35,16 +37,47 @@ void tell_of(const RunningAttempt& attempt, Command& command) {
   put("GALLEY_QUEUE", attempt.queue());
   put("GALLEY_KIND", attempt.kind());
   put("GALLEY_KEY", attempt.key());
+  put("GALLEY_CHECKPOINT", checkpoint);
   // As https://opentelemetry.io/docs/specs/otel/context/env-carriers/ names them.
   put("TRACEPARENT", std::string(attempt.header("traceparent")));
   put("TRACESTATE", std::string(attempt.header("tracestate")));
 }
+
+/// The attempt looks at the checkpoint file, if there is one, until the end of the scope.
+class Watching {
+ public:
+  Watching(RunningAttempt& attempt, const CheckpointFile* file) : attempt_(attempt) {
+    if (file != nullptr) attempt.watch(*file);
+  }
+  Watching(const Watching&) = delete;
+  Watching& operator=(const Watching&) = delete;
+  ~Watching() { attempt_.unwatch(); }
+
+ private:
+  RunningAttempt& attempt_;
+};
 
 Outcome outcome_of(const ProcessEnd& end) {
   if (!end.error.empty()) return Outcome::fail(end.error);
   if (end.signal) return Outcome::fail("killed by " + signal_name(*end.signal));
   if (end.exit_code.value_or(0) != 0) return Outcome::fail("exit code " + std::to_string(*end.exit_code));
   return Outcome::done();
+}
+
+/// Of one that ended well, what it has written becomes its result or its file.
+Outcome give_output(RunningAttempt& attempt, const Command& command, OutputFile& file, const ProcessEnd& end) {
+  Outcome outcome = outcome_of(end);
+  if (outcome.kind() != Outcome::Kind::Done) return outcome;
+  if (!command.output_file.empty()) {
+    if (auto kept = file.keep(); !kept) return Outcome::fail(kept.error().message);
+  }
+  if (!command.keep_output) return outcome;
+  if (end.out_cut) {
+    return Outcome::fail("its standard output has more than the " + std::to_string(limits::kMaxResultBytes) +
+                         " bytes that a result may have; let it write to a file");
+  }
+  if (auto given = attempt.result(end.out); !given) return Outcome::fail(given.error().message);
+  return outcome;
 }
 
 /// What the end of a command is found by; empty where it ended well.
@@ -68,12 +101,13 @@ std::string thrown_type() {
 }  // namespace
 
 Executor::Executor(Handlers handlers, AllowedPrograms programs, const base::Clock& clock,
-                   std::vector<std::shared_ptr<Middleware>> middleware)
+                   std::vector<std::shared_ptr<Middleware>> middleware, store::Store* store)
     : handlers_(std::move(handlers)),
       middleware_(std::move(middleware)),
       programs_(std::move(programs)),
       claimable_(programs_.claimable()),
-      clock_(clock) {}
+      clock_(clock),
+      store_(store) {}
 
 AttemptEnd Executor::execute(RunningAttempt& attempt) const {
   const base::Mono begin = clock_.mono();
@@ -82,6 +116,7 @@ AttemptEnd Executor::execute(RunningAttempt& attempt) const {
   const Next run = [&](std::string_view payload) {
     return end.command ? run_command(attempt, payload, end) : run_handler(attempt, payload, end);
   };
+  attempt.enter();
   try {
     end.outcome = through(0, attempt, attempt.claim().payload, run);
   } catch (const std::exception& thrown) {
@@ -93,6 +128,7 @@ AttemptEnd Executor::execute(RunningAttempt& attempt) const {
     end.outcome = Outcome::fail("unknown exception");
     end.implied = true;
   }
+  attempt.leave();
   end.report.run_time = clock_.mono() - begin;
   attempt.collect(end);
   return end;
@@ -123,9 +159,21 @@ std::optional<Outcome> Executor::run_command(RunningAttempt& attempt, std::strin
   end.report.error_class = "not_started";  // as long as it has not
   auto command = decode_command(payload);
   if (!command) return Outcome::fail(command.error().message);
-  tell_of(attempt, *command);
+  const bool resumable = attempt.claim().policy.resumable;
+  const auto checkpoint =
+      resumable ? CheckpointFile::make(attempt.checkpoint()) : Result<CheckpointFile>(CheckpointFile());
+  if (!checkpoint) return Outcome::fail(checkpoint.error().message);
+  const Watching watching(attempt, resumable ? &*checkpoint : nullptr);
+  tell_of(attempt, resumable ? checkpoint->path() : std::string(), *command);
   auto spec = programs_.spec_for(*std::move(command));
   if (!spec) return Outcome::fail(spec.error().message);
+  const auto input = open_input(spec->command, store_);
+  if (!input) return Outcome::fail("its standard input: " + input.error().message);
+  spec->input = input->get();
+  auto output = spec->command.output_file.empty() ? Result<OutputFile>(OutputFile())
+                                                  : OutputFile::open(spec->command.output_file);
+  if (!output) return Outcome::fail(output.error().message);
+  spec->output = output->fd();
   auto process = Process::start(*spec);
   if (!process) {
     end.not_started = process.error().code == Errc::Unavailable;
@@ -138,9 +186,10 @@ std::optional<Outcome> Executor::run_command(RunningAttempt& attempt, std::strin
   end.report.error_class = error_class_of(ended);
   end.report.exit_code = ended.exit_code;
   end.report.signal = ended.signal;
+  const Outcome outcome = give_output(attempt, spec->command, *output, ended);
   end.report.out = std::move(ended.out);
   end.report.err = std::move(ended.err);
-  return outcome_of(ended);
+  return outcome;
 }
 
 }  // namespace galley::engine

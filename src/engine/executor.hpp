@@ -22,8 +22,9 @@ using Handlers = std::map<std::string, Handler, std::less<>>;
 
 class Executor {
  public:
+  /// `store`: where commands find the results of a batch; it outlives the executor. nullptr: nowhere.
   Executor(Handlers handlers, AllowedPrograms programs, const base::Clock& clock,
-           std::vector<std::shared_ptr<Middleware>> middleware = {});
+           std::vector<std::shared_ptr<Middleware>> middleware = {}, store::Store* store = nullptr);
 
   /// Blocks until the handler has returned or the command is gone.
   [[nodiscard]] AttemptEnd execute(RunningAttempt& attempt) const;
@@ -45,6 +46,7 @@ class Executor {
   AllowedPrograms programs_;
   std::vector<std::string> claimable_;
   const base::Clock& clock_;
+  store::Store* store_;
 };
 
 }  // namespace galley::engine

@@ -43,6 +43,7 @@ struct Facts {
   std::int64_t ended = 0;                  ///< attempts of its queue and kind that ended...
   Duration ended_over{0};                  ///< ...in the last so much time
   std::optional<store::BatchStats> batch;  ///< that it awaits
+  store::Standing standing;                ///< of a ready job: what it shares with others
   std::string schedule;                    ///< whose last tick it is; empty: of none
 };
 

@@ -103,7 +103,12 @@ Result<void> look_around(store::Store& store, Facts& facts) {
   if (!lanes) return lanes.error();
   facts.lanes = *std::move(lanes);
   if (state == JobState::Scheduled && facts.job.counters.attempts == 0) return look_at_schedules(store, facts);
-  if (state == JobState::Ready) return look_at_line(store, facts);
+  if (state == JobState::Ready) {
+    auto standing = store.standing(facts.job.id);
+    if (!standing && standing.error().code != Errc::NotFound) return standing.error();
+    if (standing) facts.standing = *std::move(standing);
+    return look_at_line(store, facts);
+  }
   if (state == JobState::Blocked && facts.job.awaits != 0) {
     auto batch = store.find_batch(facts.job.awaits);
     if (!batch && batch.error().code != Errc::NotFound) return batch.error();

@@ -165,6 +165,31 @@ std::int64_t other_kinds(const Facts& facts, const std::vector<const store::Work
   return ready;
 }
 
+std::string limit_text(const store::FullLimit& full) {
+  const auto& [scope, queue, name] = full.target;
+  if (scope == store::LimitScope::Name) return "limit " + base::quoted(name);
+  const std::string of = " of its " + std::string(store::name(scope));
+  return "limit" + of + " " + base::quoted(full.key.empty() ? name : full.key);
+}
+
+/// What keeps it from a slot that is free: limits, and the order within its key.
+void explain_sharing(const Facts& facts, Explanation& into) {
+  for (const store::FullLimit& full : facts.standing.full) {
+    into.reasons.push_back(
+        {"limit_full",
+         "the " + limit_text(full) + " is full" +
+             (full.until ? ": its rate lets the next one start in " + base::format_duration(*full.until)
+                         : ": one that runs under it must end first"),
+         "galley limits shows it; galley limits set raises it"});
+  }
+  if (facts.standing.behind == 0) return;
+  const std::string other = "job " + std::to_string(facts.standing.behind);
+  into.reasons.push_back({"key_in_order",
+                          "it is one of the ordered jobs of its key " + base::quoted(facts.job.key) + ", and " + other +
+                              " goes first; if that waits for another try, its key waits with it",
+                          "galley explain " + std::to_string(facts.standing.behind) + " says why it has not ended"});
+}
+
 void explain_line(const Facts& facts, const std::vector<const store::WorkerStats*>& able, Explanation& into) {
   const InLine line = *facts.in_line;
   const std::int64_t others = other_kinds(facts, able);
@@ -253,6 +278,7 @@ void explain_ready(const Facts& facts, Explanation& into) {
                                   "), or weights (--pool NAME=SLOTS:" + queue + "*3," + facts.job.queue + "*1)"});
     }
   }
+  explain_sharing(facts, into);
   if (facts.in_line) explain_line(facts, able, into);
   if (into.reasons.empty()) {
     into.reasons.push_back({"about_to_start", "nothing is in its way: it is the next of its kind, and a slot is free",

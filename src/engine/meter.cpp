@@ -15,8 +15,9 @@ bool is_failure(const store::Finish& finish) {
 }  // namespace
 
 store::Measured* Meter::of(const std::string& queue, const std::string& kind) {
+  if (last_ != nullptr && last_->queue == queue && last_->kind == kind) return last_;
   const auto at = measured_.find({queue, kind});
-  if (at != measured_.end()) return &at->second;
+  if (at != measured_.end()) return last_ = &at->second;
   if (measured_.size() >= limits::kMaxClaimKinds) return nullptr;
   store::Measured& added = measured_[{queue, kind}];
   added.queue = queue;
@@ -46,6 +47,7 @@ std::vector<store::Measured> Meter::take(base::Mono now) {
   all.reserve(measured_.size());
   for (auto& [name, measured] : measured_) all.push_back(std::move(measured));
   measured_.clear();
+  last_ = nullptr;
   told_at_ = now;
   return all;
 }

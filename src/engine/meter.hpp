@@ -33,6 +33,7 @@ class Meter {
  private:
   /// Nothing where there are too many kinds.
   [[nodiscard]] store::Measured* of(const std::string& queue, const std::string& kind);
+  store::Measured* last_ = nullptr;  ///< that was asked for: mostly it is again
 
   std::map<std::pair<std::string, std::string>, store::Measured> measured_;
   base::Mono told_at_;

@@ -38,18 +38,24 @@ Error system_error(const std::string& what) {
 /// The last bytes of a stream.
 class Tail {
  public:
+  explicit Tail(std::size_t max) : max_(max) {}
   /// One read. False: there is nothing more, for now or for ever.
   bool read_from(int fd) {
     char bytes[kReadBytes];
     const ssize_t got = ::read(fd, bytes, sizeof bytes);
     if (got < 0 && errno == EINTR) return true;
     if (got <= 0) return false;
-    base::append_tail(text_, {bytes, static_cast<std::size_t>(got)}, limits::kMaxOutputBytes);
+    base::append_tail(text_, {bytes, static_cast<std::size_t>(got)}, max_);
+    seen_ += static_cast<std::size_t>(got);
     return true;
   }
-  [[nodiscard]] std::string text() const { return std::string(base::tail_of(text_, limits::kMaxOutputBytes)); }
+  /// Whole bytes where it is whole; else not from the middle of a character on.
+  [[nodiscard]] std::string text() const { return cut() ? std::string(base::tail_of(text_, max_)) : text_; }
+  [[nodiscard]] bool cut() const noexcept { return seen_ > max_; }
 
  private:
+  std::size_t max_;
+  std::size_t seen_ = 0;
   std::string text_;
 };
 
@@ -140,13 +146,14 @@ Result<std::unique_ptr<Process>> Process::start(const ProcessSpec& spec) {
   if (!out) return out.error();
   auto err = make_pipe();
   if (!err) return err.error();
-  auto in = make_input(spec.command.input);
+  auto in = spec.input >= 0 ? Result<Fd>(Fd()) : make_input(spec.command.input);
   if (!in) return in.error();
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
     return system_error("cannot make a socket for the guardian of a command");
   }
-  std::unique_ptr<Process> process(new Process);
+  std::unique_ptr<Process> process(
+      new Process(spec.command.keep_output ? limits::kMaxResultBytes : limits::kMaxOutputBytes));
   process->control_ = Fd(pair[0]);
   const Fd theirs(pair[1]);
   process->executable_ = spec.executable;
@@ -159,8 +166,8 @@ Result<std::unique_ptr<Process>> Process::start(const ProcessSpec& spec) {
   const std::vector<char*> argv = pointers(arguments);
   const std::vector<char*> envp = pointers(variables);
   const guardian::Plan plan{theirs.get(),
-                            in->get(),
-                            out->write.get(),
+                            spec.input >= 0 ? spec.input : in->get(),
+                            spec.output >= 0 ? spec.output : out->write.get(),
                             err->write.get(),
                             process->executable_.c_str(),
                             process->cwd_.empty() ? nullptr : process->cwd_.c_str(),
@@ -186,8 +193,8 @@ ProcessEnd Process::wait() {
   GALLEY_ASSERT(!waited_);
   waited_ = true;
   ProcessEnd end;
-  Tail out;
-  Tail err;
+  Tail out(max_out_);
+  Tail err(limits::kMaxOutputBytes);
   bool ended = false;
   pollfd fds[] = {{control_.get(), POLLIN, 0}, {out_.get(), POLLIN, 0}, {err_.get(), POLLIN, 0}};
   while (!ended) {
@@ -205,6 +212,7 @@ ProcessEnd Process::wait() {
   out_.close();
   err_.close();
   end.out = out.text();
+  end.out_cut = out.cut();
   end.err = err.text();
   return end;
 }

@@ -23,14 +23,17 @@ struct ProcessSpec {
   std::string executable;  ///< absolute path
   Command command;
   std::string path;  ///< the variable PATH, unless command.env has one; empty: no PATH
+  int input = -1;    ///< its standard input, borrowed; -1: command.input
+  int output = -1;   ///< its standard output, borrowed; -1: ProcessEnd::out
 };
 
 struct ProcessEnd {
   std::optional<int> exit_code;
   std::optional<int> signal;
-  std::string out;    ///< the last limits::kMaxOutputBytes of its standard output
-  std::string err;    ///< the same of its standard error
-  std::string error;  ///< why it could not start, or how its guardian was lost; empty: neither
+  std::string out;       ///< the last limits::kMaxOutputBytes of its standard output; kMaxResultBytes with keep_output
+  std::string err;       ///< the last limits::kMaxOutputBytes of its standard error
+  bool out_cut = false;  ///< `out` had more
+  std::string error;     ///< why it could not start, or how its guardian was lost; empty: neither
 };
 
 /// Owns a file descriptor.
@@ -73,7 +76,7 @@ class Process {
   void kill() noexcept;
 
  private:
-  Process() = default;
+  explicit Process(std::size_t max_out) : max_out_(max_out) {}
   bool hear(ProcessEnd& end);  ///< one report; false: it was the last
   void guardian_lost(ProcessEnd& end) const;
 
@@ -83,6 +86,7 @@ class Process {
   pid_t guardian_ = -1;
   pid_t group_ = -1;
   bool waited_ = false;
+  std::size_t max_out_;
   Fd control_;
   Fd out_;
   Fd err_;

@@ -31,17 +31,26 @@ Receipt enqueue_one(const StorePtr& store, job::NewJob job, Duration patience) {
   return {store, one.id, one.existed};
 }
 
-/// The longest piece from `next` on that one enqueue may take.
-std::vector<job::NewJob> next_batch(std::vector<job::NewJob>& jobs, std::size_t& next) {
-  std::vector<job::NewJob> batch;
-  std::size_t bytes = 0;
-  while (next < jobs.size() && batch.size() < limits::kMaxEnqueueBatch) {
-    bytes += jobs[next].payload.size();
-    if (!batch.empty() && bytes > limits::kMaxEnqueueBytes) break;
-    batch.push_back(std::move(jobs[next++]));
+/// Jobs in the longest pieces that one enqueue may take.
+class Batches {
+ public:
+  explicit Batches(std::size_t jobs) : left_(jobs) {}
+  void add(job::NewJob job) {
+    bytes_ += job.payload.size();
+    if (all_.empty() || all_.back().size() == limits::kMaxEnqueueBatch || bytes_ > limits::kMaxEnqueueBytes) {
+      all_.emplace_back().reserve(std::min(left_, limits::kMaxEnqueueBatch));
+      bytes_ = job.payload.size();
+    }
+    all_.back().push_back(std::move(job));
+    --left_;
   }
-  return batch;
-}
+  [[nodiscard]] std::vector<std::vector<job::NewJob>>& all() noexcept { return all_; }
+
+ private:
+  std::vector<std::vector<job::NewJob>> all_;
+  std::size_t bytes_ = 0;  // of the last one
+  std::size_t left_;
+};
 
 /// Which of many items the store has refused.
 struct Refusals {
@@ -101,8 +110,7 @@ Receipt Queue::enqueue_command(const Command& command, std::string_view kind, co
 
 /// Everything is checked before the first batch is sent, so that only the store can end it half way.
 Result<std::vector<JobId>> Queue::enqueue_json_all(std::string_view kind, std::vector<Item> items) {
-  std::vector<job::NewJob> jobs;
-  jobs.reserve(items.size());
+  Batches batches(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     auto job = engine::new_job(*store_, name_, kind, job::Content::Json, std::move(items[i].payload), items[i].options);
     if (!job) {
@@ -110,14 +118,14 @@ Result<std::vector<JobId>> Queue::enqueue_json_all(std::string_view kind, std::v
       error.message = "item " + std::to_string(i) + ": " + error.message;
       return error;
     }
-    jobs.push_back(*std::move(job));
+    batches.add(*std::move(job));
   }
   std::vector<store::Enqueued> answers;
   engine::RoomWait room(*store_);
-  answers.reserve(jobs.size());
-  for (std::size_t next = 0; next < jobs.size();) {
-    const std::size_t first = next;
-    std::vector<job::NewJob> batch = next_batch(jobs, next);
+  answers.reserve(items.size());
+  for (std::vector<job::NewJob>& batch : batches.all()) {
+    const std::size_t first = answers.size();
+    const std::size_t next = first + batch.size();
     const bool patient = std::any_of(items.begin() + static_cast<std::ptrdiff_t>(first),
                                      items.begin() + static_cast<std::ptrdiff_t>(next),
                                      [](const Item& item) { return item.options.wait_for_room > Duration{0}; });

@@ -9,6 +9,7 @@ namespace galley::engine {
 
 namespace {
 constexpr Duration kAbandonGrace = std::chrono::seconds(5);
+constexpr Duration kKillGrace = std::chrono::seconds(5);
 }  // namespace
 
 std::optional<base::Mono> RunningSet::add(SlotId slot, const job::Claim& claim, base::Mono sent, base::Mono now) {
@@ -18,7 +19,11 @@ std::optional<base::Mono> RunningSet::add(SlotId slot, const job::Claim& claim, 
   attempt.kind = claim.kind;
   attempt.command = claim.content == job::Content::Command;
   attempt.held_until = sent + lease_;
-  if (claim.policy.timeout > Duration{0}) attempt.stop_at = now + claim.policy.timeout;
+  Duration& timeout = attempt.rules.policy.timeout;
+  if (const auto usual = timeouts_.find(claim.kind); timeout == Duration{0} && usual != timeouts_.end()) {
+    timeout = usual->second;
+  }
+  if (timeout > Duration{0}) attempt.stop_at = now + timeout;
   if (claim.deadline && now + *claim.deadline <= attempt.stop_at) {
     attempt.stop_at = now + *claim.deadline;
     attempt.stop_for = StopReason::Deadline;
@@ -35,6 +40,7 @@ std::optional<Running> RunningSet::remove(SlotId slot) {
   if (at == running_.end()) return std::nullopt;
   Running ended = std::move(at->second);
   running_.erase(at);
+  if (ended.stuck) --stuck_;
   std::erase_if(actions_, [slot](const Action& action) { return action.slot == slot; });
   if (running_.empty()) bound_ = kNever;
   return ended;
@@ -98,6 +104,10 @@ void RunningSet::stop(SlotId slot, Running& attempt, StopReason reason, base::Mo
   if (before == reason || (before != StopReason::None && !outranks)) return;
   attempt.reason = reason;
   if (before == StopReason::None) actions_.push_back({slot, attempt.rules.id, Action::Kind::Stop, reason});
+  if (before == StopReason::None) {
+    attempt.stuck_at = now + attempt.rules.policy.grace + (attempt.command ? kKillGrace : Duration{0});
+    bound_ = std::min(bound_, next_of(attempt));
+  }
   if (!attempt.command) return;
   if (reason == StopReason::Lost) {
     kill(slot, attempt);
@@ -117,10 +127,15 @@ void RunningSet::check(SlotId slot, Running& attempt, base::Mono now) {
   if (now >= attempt.stop_at && attempt.reason == StopReason::None) stop(slot, attempt, attempt.stop_for, now);
   if (now >= attempt.held_until - lease_ / 5) stop(slot, attempt, StopReason::LeaseEnding, now);
   if (attempt.command && (now >= attempt.kill_at || now >= attempt.held_until - lease_ / 20)) kill(slot, attempt);
+  if (now < attempt.stuck_at) return;
+  attempt.stuck_at = kNever;
+  attempt.stuck = true;
+  ++stuck_;
+  actions_.push_back({slot, attempt.rules.id, Action::Kind::Stuck, attempt.reason});
 }
 
 base::Mono RunningSet::next_of(const Running& attempt) const noexcept {
-  base::Mono next = kNever;
+  base::Mono next = attempt.stuck_at;
   if (attempt.reason == StopReason::None) next = std::min(attempt.stop_at, attempt.held_until - lease_ / 5);
   if (attempt.command && !attempt.killed) {
     next = std::min({next, attempt.kill_at, attempt.held_until - lease_ / 20});

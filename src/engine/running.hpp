@@ -7,10 +7,12 @@
 //                 so that in a live worker no attempt overlaps its successor
 //   cancel, shutdown   stop; a command is killed its grace later
 //   lost          stop, and a command is killed, at once
-// A handler in this process cannot be killed: its slot is held, and its claim renewed, until it has really ended.
+// A handler in this process cannot be killed: its slot is held, and its claim renewed, until it has really ended. When
+// it has not by the end of its grace, it is stuck, which is reported once; a command is 5 s after it was killed.
 
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "engine/ending.hpp"
@@ -20,7 +22,11 @@ namespace galley::engine {
 
 /// What is to be done to a running attempt. It names the claim, because the slot may run another one by then.
 struct Action {
-  enum class Kind : std::uint8_t { Stop, Kill };
+  enum class Kind : std::uint8_t {
+    Stop,
+    Kill,
+    Stuck,  ///< it is to be reported: it holds its slot, though it should have ended
+  };
   SlotId slot = 0;
   job::ClaimId claim;
   Kind kind = Kind::Stop;
@@ -37,14 +43,18 @@ struct Running {
   base::Mono stop_at = kNever;     ///< its time-out or its job's deadline, whichever comes first
   StopReason stop_for = StopReason::TimedOut;
   base::Mono kill_at = kNever;     ///< of a command
+  base::Mono stuck_at = kNever;    ///< kNever as long as it was not stopped, and when it was reported
   base::Mono abandon_at = kNever;  ///< from then on a shutdown does not wait for it
   StopReason reason = StopReason::None;
   bool killed = false;
+  bool stuck = false;
 };
 
 class RunningSet {
  public:
-  explicit RunningSet(Duration lease) : lease_(lease) {}
+  /// `timeouts`: by kind, of jobs that have none of their own.
+  explicit RunningSet(Duration lease, std::map<std::string, Duration, std::less<>> timeouts = {})
+      : lease_(lease), timeouts_(std::move(timeouts)) {}
 
   /// `claim` starts now; its lease counts from `sent`. Returns when the attempt must stop, where it has a time-out or
   /// its job a deadline.
@@ -53,6 +63,8 @@ class RunningSet {
   [[nodiscard]] std::optional<Running> remove(SlotId slot);
 
   [[nodiscard]] bool empty() const noexcept { return running_.empty(); }
+  /// How many hold their slots though they should have ended.
+  [[nodiscard]] int stuck() const noexcept { return stuck_; }
   [[nodiscard]] const std::map<SlotId, Running>& all() const noexcept { return running_; }
   [[nodiscard]] bool holds(SlotId slot, const job::ClaimId& claim) const noexcept;
 
@@ -78,6 +90,8 @@ class RunningSet {
   [[nodiscard]] base::Mono next_of(const Running& attempt) const noexcept;
 
   Duration lease_;
+  std::map<std::string, Duration, std::less<>> timeouts_;
+  int stuck_ = 0;
   std::map<SlotId, Running> running_;
   std::vector<Action> actions_;
   /// A lower bound of all next_of: kept by every change, made exact by a walk when it has passed. Attempts are mostly

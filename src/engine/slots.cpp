@@ -15,6 +15,7 @@ Slots::~Slots() {
 }
 
 bool Slots::start(SlotId id, std::function<void()> work) {
+  const std::lock_guard all(mutex_);
   auto at = slots_.find(id);
   if (at == slots_.end()) {
     auto slot = std::make_unique<Slot>();

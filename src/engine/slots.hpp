@@ -2,7 +2,7 @@
 // The threads of the slots: one a slot, started when the slot is first used. A thread runs what it is given, one thing
 // at a time, and waits for the next; the core hands a slot out again only after its last attempt has ended.
 //
-// Thread-safety: start() from one thread. The destructor waits until everything that was started has returned.
+// Thread-safety: start() from any thread. The destructor waits until everything that was started has returned.
 
 #include <condition_variable>
 #include <functional>
@@ -34,6 +34,7 @@ class Slots {
     std::thread thread;  ///< last: it uses the others
     void run();
   };
+  std::mutex mutex_;  ///< of slots_
   std::map<SlotId, std::unique_ptr<Slot>> slots_;
 };
 

@@ -25,6 +25,7 @@ struct Worker::Impl {
   base::SystemClock system_clock;
   const base::Clock& clock;
   engine::Handlers handlers;
+  std::map<std::string, Duration, std::less<>> timeouts;
   std::vector<job::PoolSpec> pools;
 
   std::mutex mutex;  ///< of what follows
@@ -80,6 +81,10 @@ job::PoolSpec default_pool() {
 
 Result<void> check(const WorkerOptions& options) {
   using namespace std::chrono_literals;
+  if (!job::reserve_named(options.reserve)) {
+    return Error{Errc::InvalidInput,
+                 "reserve '" + options.reserve + "' is not allowed; allowed are auto, express, slots and off"};
+  }
   if (options.lease < 1s || options.lease > 1h) {
     return Error{Errc::InvalidInput, "the lease " + base::format_duration(options.lease) + " is not within 1s and 1h"};
   }
@@ -142,6 +147,16 @@ Worker& Worker::alias(std::string_view other, std::string_view kind) {
   return handle_bytes(other, handler->second);
 }
 
+Worker& Worker::timeout(std::string_view kind, Duration timeout) {
+  if (auto checked = job::check_kind(kind); !checked) throw Exception(checked.error());
+  if (timeout <= Duration{0} || timeout > limits::kMaxTimeout) {
+    refuse("the time-out " + base::format_duration(timeout) + " of the kind '" + std::string(kind) +
+           "' is not allowed; allowed is more than 0s, at most 366d");
+  }
+  impl_->timeouts.insert_or_assign(std::string(kind), timeout);
+  return *this;
+}
+
 Worker& Worker::pool(std::string_view name, int slots, std::string_view queues) {
   if (auto checked = job::check_queue("pool", name); !checked) throw Exception(checked.error());
   std::string text = std::string(name) + "=" + std::to_string(slots);
@@ -172,19 +187,22 @@ Result<WorkerReport> Worker::run() {
   settings.core.can.any_command = programs->any();
   settings.core.can.programs = programs->claimable();
   settings.core.lease = options.lease;
+  settings.core.timeouts = impl_->timeouts;
   settings.core.shutdown_grace = options.shutdown_grace;
   settings.core.drain = options.drain;
+  settings.core.reserve = *job::reserve_named(options.reserve);  // checked above
   settings.core.may_abandon = static_cast<bool>(options.exit_process);
   settings.core.random = base::Random::seeded_by_system();
   settings.card = card_of(settings.core, options.name.empty() ? host_and_pid() : options.name);
   settings.exit_process = options.exit_process;
   settings.on_pulse = options.on_pulse;
   settings.pulse_every = options.pulse_every;
+  settings.stack_signal = options.stack_signal;
 
-  engine::WorkerRun run(
-      *impl_->store, std::move(settings),
-      engine::Executor(impl_->handlers, *std::move(programs), impl_->clock, impl_->store->middleware()), impl_->clock,
-      *std::move(logger));
+  engine::WorkerRun run(*impl_->store, std::move(settings),
+                        engine::Executor(impl_->handlers, *std::move(programs), impl_->clock,
+                                         impl_->store->middleware(), impl_->store.get()),
+                        impl_->clock, *std::move(logger));
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->active = &run;

@@ -10,7 +10,7 @@ namespace {
 
 constexpr Duration kFirstRetry = std::chrono::milliseconds(50);
 constexpr Duration kLastRetry = std::chrono::seconds(2);
-constexpr Duration kTellEvery = std::chrono::seconds(1);         // progress and checkpoints are written at each
+constexpr Duration kTellEvery = std::chrono::milliseconds(100);  // progress and checkpoints are written at each
 constexpr Duration kHearEvery = std::chrono::milliseconds(250);  // a busy worker's looks at signals alone
 constexpr Duration kStepSoon = std::chrono::milliseconds(10);    // so that others get the store in between
 constexpr Duration kDrainLook = std::chrono::milliseconds(500);  // the end of other workers' jobs rings no bell
@@ -22,8 +22,10 @@ constexpr Duration kStalled = std::chrono::seconds(30);
 
 WorkerCore::WorkerCore(CoreOptions options, base::Mono now)
     : options_(std::move(options)),
-      pools_(options_.pools, options_.can, options_.lease),
-      running_(options_.lease),
+      pools_(options_.pools, options_.can, options_.lease, options_.reserve),
+      ahead_(options_.pools.size(), options_.can.kinds, options_.can.any_command || !options_.can.programs.empty(),
+             options_.brief_after),
+      running_(options_.lease, options_.timeouts),
       renew_at_(now + options_.lease / 3),
       step_at_(now),
       look_at_(options_.drain ? now : now + limits::kSafetyLook) {}
@@ -38,6 +40,7 @@ Plan WorkerCore::plan(base::Mono now) {
   if (auto abandon = plan_abandon(now)) return *std::move(abandon);
   if (now < retry_at_) return Wait{retry_at_};
   forget_failures();
+  pools_.consider(now);
   if (auto renew = plan_renew(now)) return calling_ = Call::Renew, *renew;
   if (phase_ == Phase::Working && now >= step_at_) return calling_ = Call::Step, Step{};
   if (auto exchange = plan_exchange(now)) return calling_ = Call::Exchange, *exchange;
@@ -78,18 +81,27 @@ std::optional<Exchange> WorkerCore::plan_exchange(base::Mono now) {
   // An end that is told anyway takes the claim with it: the slot it leaves is filled in the same round trip.
   const bool telling = !sending_.empty();
   const bool working = phase_ == Phase::Working;
-  const bool claiming = working && (pools_.wants_claim(now) || (telling && pools_.free() > 0));
+  const bool more = telling && (pools_.any_room() || ahead_.anybody_eats());
+  const bool claiming = working && (pools_.wants_claim(now) || more);
   const bool hearing = hear_signals_ && !running_.empty() && now >= exchanged_at_ + kHearEvery;
   if (!telling && !claiming && !hearing) return std::nullopt;
   hear_signals_ = false;
   asked_ = claiming || hearing;
   Exchange exchange{sending_, sending_notes_, {}};
-  if (asked_) exchange.requests = pools_.requests(now, telling, !claiming);
+  if (asked_) exchange.requests = ask(now, telling, !claiming);
+  const bool any = std::any_of(exchange.requests.begin(), exchange.requests.end(),
+                               [](const store::ClaimRequest& request) { return request.limit > 0; });
+  if (asked_ && !any && telling) {
+    asked_ = false;
+    exchange.requests = {};
+  }
   return exchange;
 }
 
 /// Nothing of ours is under way.
-bool WorkerCore::idle() const noexcept { return running_.empty() && sending_.empty() && pending_.empty(); }
+bool WorkerCore::idle() const noexcept {
+  return running_.empty() && ahead_.empty() && sending_.empty() && pending_.empty();
+}
 
 bool WorkerCore::may_look() const noexcept { return phase_ == Phase::Working && pools_.free() > 0 && pools_.dry(); }
 
@@ -136,26 +148,21 @@ std::vector<Start> WorkerCore::on_exchanged(base::Mono sent, base::Mono now, sto
   if (!sending_.empty()) look_soon();
   sending_.clear();
   sending_notes_.clear();
-  if (std::exchange(signals_, answer.signals) != answer.signals) renew_all();
+  if (std::exchange(signals_, answer.signals) != answer.signals) {
+    renew_all();
+    give_all_back();  // it may be one of them that is cancelled, or their queue that is paused
+  }
 
   std::vector<Start> starts;
   if (!std::exchange(asked_, false)) return starts;
-  const auto slots = pools_.take(now, answer.claimed);
-  for (std::size_t pool = 0; pool < slots.size(); ++pool) {
-    for (std::size_t i = 0; i < slots[pool].size(); ++i) {
-      Start start{slots[pool][i], std::move(answer.claimed[pool].claims[i]), {}};
+  pools_.answered(now, answer.claimed);
+  for (std::size_t i = 0; i < answer.claimed.size(); ++i) {
+    for (job::Claim& claim : answer.claimed[i].claims) {
       overlooked_.reset();
-      // Told to stop while the claim was on its way, or it was so long on its way that its attempt would have to stop
-      // at once, if the job does not run elsewhere already.
-      if (phase_ != Phase::Working || now >= sent + options_.lease - options_.lease / 5) {
-        put_finish(release_of(start.claim.id), {start.claim.queue, start.claim.kind, {}, sent + options_.lease});
-        pools_.give_back(start.slot);
-        continue;
-      }
-      start.deadline = running_.add(start.slot, start.claim, sent, now);
-      starts.push_back(std::move(start));
+      meet(i, {std::move(claim), sent, now, {}}, starts);
     }
   }
+  for (std::size_t pool = 0; pool < pools_.count(); ++pool) feed(pool, now, starts);
   return starts;
 }
 
@@ -202,6 +209,7 @@ bool WorkerCore::on_store_error(base::Mono now, const Error& error) {
   last_error_ = error.message;
   for (const SlotClaim& claim : renewing_) to_renew_.insert(claim.slot);
   renewing_.clear();
+  pools_.failed();
   pools_.ring();
   hear_signals_ = hear_signals_ || calling_ == Call::Exchange;
   // Housekeeping and looks go behind the claims, so as not to block them; where they fail themselves, they alone wait.
@@ -228,9 +236,13 @@ void WorkerCore::forget_failures() noexcept {
 // ---- attempts ---------------------------------------------------------------------------------------------------
 
 StopReason WorkerCore::on_ended(SlotId slot, AttemptEnd end) {
-  auto attempt = running_.remove(slot);
+  auto attempt = leave(slot);
   if (!attempt) return StopReason::Shutdown;  // abandoned: its job is put back already
-  pools_.give_back(slot);
+  if (!attempt->command) ahead_.ran(attempt->kind, end.report.run_time);
+  // What was cut short says little of its kind.
+  if (attempt->reason == StopReason::None || attempt->reason == StopReason::TimedOut) {
+    pools_.ran(slot, end.report.run_time);
+  }
   not_starting_since_.reset();
   if (attempt->reason == StopReason::Lost) return StopReason::Lost;
   const bool itself = end.completed_itself;
@@ -253,12 +265,11 @@ void WorkerCore::on_abandoned(SlotId slot, AttemptEnd end) {
 }
 
 void WorkerCore::on_not_started(SlotId slot, base::Mono now) {
-  auto attempt = running_.remove(slot);
+  auto attempt = leave(slot);
   if (!attempt) return;  // abandoned: its job is put back already
   // The next claim comes kNotStarting later: a longer gap says that it could be started, or that nothing was there.
   if (!not_starting_since_ || now - not_started_at_ > limits::kSafetyLook) not_starting_since_ = now;
   not_started_at_ = now;
-  pools_.give_back(slot);
   pools_.hold(now + kNotStarting);
   put_finish(release_of(attempt->rules.id),
              {std::move(attempt->queue), std::move(attempt->kind), StopReason::None, attempt->held_until});
@@ -280,13 +291,19 @@ std::vector<Action> WorkerCore::due(base::Mono now) {
 }
 
 base::Mono WorkerCore::next_deadline() const noexcept {
-  return std::min(running_.next_deadline(), phase_ == Phase::Stopping ? stop_all_at_ : kNever);
+  base::Mono next = std::min(running_.next_deadline(), phase_ == Phase::Stopping ? stop_all_at_ : kNever);
+  if (ahead_.empty()) return next;
+  for (std::size_t pool = 0; pool < pools_.count(); ++pool) {
+    next = std::min(next, ahead_.next_look(pool, pools_.idle(pool) > 0));
+  }
+  return next;
 }
 
 void WorkerCore::stop(base::Mono now) {
   if (phase_ != Phase::Working) return;
   phase_ = Phase::Stopping;
   stop_all_at_ = now + options_.shutdown_grace;
+  give_all_back();
 }
 
 void WorkerCore::hurry(base::Mono now) {
@@ -295,6 +312,7 @@ void WorkerCore::hurry(base::Mono now) {
     running_.hurry(now);
   } else {
     phase_ = Phase::Ending;
+    give_all_back();
     running_.stop_all(now);
   }
 }
@@ -340,6 +358,12 @@ void WorkerCore::drop_lapsed(base::Mono now) {
   };
   drop(sending_, sending_notes_);
   drop(pending_, pending_notes_);
+}
+
+std::vector<std::pair<std::string, std::string>> WorkerCore::take_room_news() {
+  std::vector<std::pair<std::string, std::string>> news;
+  for (auto& [pool, why] : pools_.rooms().take_news()) news.emplace_back(pools_.name(pool), std::move(why));
+  return news;
 }
 
 void WorkerCore::check_stalled(base::Mono now) {

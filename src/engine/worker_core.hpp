@@ -4,9 +4,14 @@
 // simulations drive the same decisions with a clock of their own.
 //
 //   dispatcher:  plan(now) -> one store call, a wait or the end;  on_exchanged, on_renewed, ..., on_store_error
-//   slots:       on_ended, on_news
-//   watchdog:    due(now) -> what is to be done to running attempts;  next_deadline()
+//   slots:       on_ended, next(slot) -> what was claimed ahead for it, if anything;  on_news
+//   watchdog:    due(now) -> what is to be done to running attempts;  overtake(now) -> claims ahead that no slot came
+//                for, for idle ones;  next_deadline()
 //   anybody:     stop, hurry
+//
+// A claim is of a slot, or ahead (engine/ahead.hpp): held by this worker, and by no slot of it yet. Ahead it is not
+// renewed, because it waits for milliseconds; whatever changes meanwhile (a signal, a stop, a lease that ends) gives it
+// back. Its attempt begins, and its time-out counts, when a slot takes it.
 //
 // Phases: Working -> Stopping (nothing is claimed; attempts go on for the shutdown's grace) -> Ending (all were asked
 // to stop). A drained worker goes from Working to its end.
@@ -19,6 +24,7 @@
 // Not thread-safe: the shells share one mutex.
 
 #include <array>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -28,6 +34,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "engine/ahead.hpp"
 #include "engine/backlog.hpp"
 #include "engine/ending.hpp"
 #include "engine/running.hpp"
@@ -40,9 +47,12 @@ struct CoreOptions {
   Capability can;
   Duration lease = limits::kLease;
   Duration shutdown_grace = std::chrono::seconds(25);
+  std::map<std::string, Duration, std::less<>> timeouts;  ///< by kind, of jobs that have none
   bool drain = false;
   bool may_abandon = false;  ///< the process can be ended under handlers that do not end
-  base::Random random{0};    ///< the jitter of retries
+  job::Reserve reserve = job::Reserve::Off;
+  int brief_after = 32;    ///< runs of a kind before it can be claimed ahead
+  base::Random random{0};  ///< the jitter of retries
 };
 
 struct SlotClaim {
@@ -90,7 +100,7 @@ struct Done {
 };
 using Plan = std::variant<Exchange, Renew, Step, Look, Abandon, Wait, Done>;
 
-/// A claimed job for a slot.
+/// A claimed job for a slot, which runs it from now on.
 struct Start {
   SlotId slot = 0;
   job::Claim claim;
@@ -120,10 +130,13 @@ class WorkerCore {
 
   /// Returns why it had been asked to stop; of a Lost one the end is dropped.
   StopReason on_ended(SlotId slot, AttemptEnd end);
+  /// After it: what the slot, whose thread has nothing else to do, is to run now.
+  [[nodiscard]] std::optional<Start> next(SlotId slot, base::Mono now);
   /// The attempt has progress or a checkpoint to tell.
   void on_news(SlotId slot);
 
   [[nodiscard]] std::vector<Action> due(base::Mono now);
+  [[nodiscard]] std::vector<Start> overtake(base::Mono now);
   [[nodiscard]] base::Mono next_deadline() const noexcept;
 
   void stop(base::Mono now);
@@ -138,6 +151,16 @@ class WorkerCore {
   /// Why it is stalled; empty: it is not.
   [[nodiscard]] const std::string& stalled() const noexcept { return stalled_; }
   [[nodiscard]] const RunningSet& running() const noexcept { return running_; }
+  /// What has changed about the room that is kept for short kinds: the pool, and one sentence.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> take_room_news();
+  /// Some kind is not known well enough to keep room for it, or not to: what others saw of it would help.
+  [[nodiscard]] bool wants_history() { return pools_.rooms().wants_history(); }
+  void learn(std::span<const store::Minute> minutes) { pools_.rooms().learn(minutes); }
+  /// Claims ahead, and since when the first of them has been one.
+  [[nodiscard]] std::size_t ahead() const;
+  [[nodiscard]] std::optional<base::Mono> ahead_since() const;
+  /// There are ends that the dispatcher has not been told of.
+  [[nodiscard]] bool has_ends() const noexcept { return !pending_.empty(); }
 
  private:
   enum class Phase : std::uint8_t { Working, Stopping, Ending, Drained };
@@ -146,12 +169,20 @@ class WorkerCore {
 
   [[nodiscard]] std::optional<Renew> plan_renew(base::Mono now);
   [[nodiscard]] std::optional<Exchange> plan_exchange(base::Mono now);
+  [[nodiscard]] std::span<const store::ClaimRequest> ask(base::Mono now, bool everyone, bool nothing);
   [[nodiscard]] std::optional<Look> plan_look(base::Mono now) const;
   [[nodiscard]] bool idle() const noexcept;
   [[nodiscard]] bool may_look() const noexcept;
   [[nodiscard]] std::optional<Abandon> plan_abandon(base::Mono now);
   [[nodiscard]] bool over() const noexcept;
   [[nodiscard]] base::Mono next_turn() const noexcept;
+  void meet(std::size_t request, AheadClaim claim, std::vector<Start>& starts);
+  [[nodiscard]] std::optional<Start> begin(SlotId slot, AheadClaim claim, base::Mono now);
+  void feed(std::size_t pool, base::Mono now, std::vector<Start>& starts);
+  [[nodiscard]] bool is_late(base::Mono sent, base::Mono now) const noexcept;
+  void give_back(const AheadClaim& claim);
+  void give_all_back();
+  std::optional<Running> leave(SlotId slot);
   void renew_all();
   void look_soon() noexcept;
   void count(const store::Finish& finish, bool completed);
@@ -164,6 +195,7 @@ class WorkerCore {
 
   CoreOptions options_;
   SlotPools pools_;
+  Ahead ahead_;
   RunningSet running_;
   WorkerReport report_;
   Phase phase_ = Phase::Working;

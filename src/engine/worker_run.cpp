@@ -27,6 +27,7 @@ WorkerRun::WorkerRun(store::Store& store, RunSettings settings, Executor executo
       clock_(clock),
       logger_(std::move(logger)),
       shared_(settings_.core, clock.mono()),
+      stacks_(settings_.stack_signal == 0 ? nullptr : std::make_unique<StackTaker>(settings_.stack_signal)),
       bell_(store.bell()),
       dispatcher_(store, shared_, *this, clock, logger_,
                   [this](const job::JobRecord& job) { return executor_.serves(job); }) {}
@@ -86,6 +87,7 @@ base::Mono WorkerRun::pulse(base::Mono now) {
     pulse.failed = report.failed;
     pulse.dead = report.dead;
     pulse.busy = static_cast<int>(attempts_.size());
+    pulse.stuck = shared_.core.running().stuck();
     pulse.stopping = shared_.core.stopping();
     pulse.store_failing = shared_.core.failing();
   }
@@ -137,14 +139,19 @@ void WorkerRun::adopt(Start& start) {
 bool WorkerRun::launch(SlotId slot) {
   auto attempt = attempt_in(slot);
   GALLEY_ASSERT(attempt != nullptr);
-  if (slots_.start(slot, [this, slot, attempt] { ended(slot, *attempt, executor_.execute(*attempt)); })) return true;
+  if (slots_.start(slot, [this, slot, attempt]() mutable { run_attempts(slot, std::move(attempt)); })) return true;
   const std::lock_guard lock(shared_.mutex);
   attempts_.erase(slot);
   return false;
 }
 
-void WorkerRun::ended(SlotId slot, const RunningAttempt& attempt, AttemptEnd end) {
+void WorkerRun::run_attempts(SlotId slot, std::shared_ptr<RunningAttempt> attempt) {
+  while (attempt) attempt = ended(slot, *attempt, executor_.execute(*attempt));
+}
+
+std::shared_ptr<RunningAttempt> WorkerRun::ended(SlotId slot, const RunningAttempt& attempt, AttemptEnd end) {
   StopReason reason = StopReason::None;
+  std::shared_ptr<RunningAttempt> next;
   const std::string shortage = end.not_started && end.outcome ? end.outcome->text() : std::string();
   {
     const std::lock_guard lock(shared_.mutex);
@@ -153,11 +160,16 @@ void WorkerRun::ended(SlotId slot, const RunningAttempt& attempt, AttemptEnd end
       shared_.core.on_not_started(slot, clock_.mono());
     } else {
       reason = shared_.core.on_ended(slot, std::move(end));
+      if (auto start = shared_.core.next(slot, clock_.mono())) {
+        adopt(*start);
+        next = attempts_.at(slot);
+      }
     }
     wake_dispatcher();
   }
   if (!shortage.empty()) logger_.warn("job.not_started", {{"job", attempt.id()}, {"error", shortage}});
   if (reason == StopReason::Lost) logger_.warn("job.end_dropped", {{"job", attempt.id()}, {"epoch", attempt.epoch()}});
+  return next;
 }
 
 std::shared_ptr<RunningAttempt> WorkerRun::attempt_in(SlotId slot) {
@@ -172,9 +184,11 @@ store::Renewal WorkerRun::renewal(const SlotClaim& claim) {
   return attempt->renewal();
 }
 
-void WorkerRun::told(const SlotClaim& claim) {
+void WorkerRun::told(const SlotClaim& claim, bool queue_paused) {
   const auto attempt = attempt_in(claim.slot);
-  if (attempt != nullptr && attempt->claim().id == claim.claim) attempt->told();
+  if (attempt == nullptr || attempt->claim().id != claim.claim) return;
+  attempt->told();
+  attempt->queue_paused(queue_paused);
 }
 
 bool WorkerRun::has_completed_itself(const SlotClaim& claim) {
@@ -198,10 +212,13 @@ void WorkerRun::watch() {
   std::unique_lock lock(shared_.mutex);
   while (!watch_over_) {
     const std::vector<Action> actions = shared_.core.due(clock_.mono());
-    if (!actions.empty()) {
-      wake_dispatcher();  // its next turn may be due sooner now
+    std::vector<Start> starts = shared_.core.overtake(clock_.mono());
+    for (Start& start : starts) adopt(start);
+    if (!actions.empty() || shared_.core.has_ends()) wake_dispatcher();  // its next turn may be due sooner now
+    if (!actions.empty() || !starts.empty()) {
       lock.unlock();
       for (const Action& action : actions) carry_out(action);
+      dispatcher_.start(starts);
       lock.lock();
       continue;
     }
@@ -214,6 +231,7 @@ void WorkerRun::watch() {
 void WorkerRun::carry_out(const Action& action) {
   const auto attempt = attempt_in(action.slot);
   if (attempt == nullptr || attempt->claim().id != action.claim) return;  // ended meanwhile
+  if (action.kind == Action::Kind::Stuck) return report_stuck(*attempt, action.reason);
   logger_.info(action.kind == Action::Kind::Stop ? "job.stop" : "job.kill",
                {{"job", attempt->id()}, {"why", name(action.reason)}});
   if (action.kind == Action::Kind::Stop) {
@@ -221,6 +239,19 @@ void WorkerRun::carry_out(const Action& action) {
   } else {
     attempt->kill();
   }
+}
+
+void WorkerRun::report_stuck(RunningAttempt& attempt, StopReason reason) {
+  int stuck = 0;
+  {
+    const std::lock_guard lock(shared_.mutex);
+    stuck = shared_.core.running().stuck();
+  }
+  logger_.error("job.stuck", {{"job", attempt.id()},
+                              {"kind", attempt.kind()},
+                              {"why", name(reason)},
+                              {"stuck_slots", std::int64_t{stuck}},
+                              {"stack", stacks_ ? attempt.stack(*stacks_) : std::string()}});
 }
 
 void WorkerRun::end_watch() noexcept {

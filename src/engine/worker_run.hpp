@@ -3,8 +3,8 @@
 //
 //   the thread that calls run()   the dispatcher's turns; waits at the store's bell in between
 //   the watchdog                  does to running attempts what is due: time-outs fire also while the dispatcher is
-//                                 blocked in the store
-//   one thread a slot             runs attempts, and tells the core how each ended
+//                                 blocked in the store; and puts idle slots to claims ahead that nobody came for
+//   one thread a slot             runs attempts, tells the core how each ended, and takes what was claimed ahead
 //
 // Thread-safety: run() once; stop() and hurry() from any thread.
 
@@ -26,6 +26,7 @@ struct RunSettings {
   std::function<void()> exit_process;
   std::function<void(const WorkerPulse&)> on_pulse;  ///< empty: nobody wants it
   Duration pulse_every{};
+  int stack_signal = 0;  ///< 0: no stacks are taken
 };
 
 class WorkerRun final : private Runner {
@@ -47,7 +48,7 @@ class WorkerRun final : private Runner {
   bool launch(SlotId slot) override;
   void changed() override;
   store::Renewal renewal(const SlotClaim& claim) override;
-  void told(const SlotClaim& claim) override;
+  void told(const SlotClaim& claim, bool queue_paused) override;
   bool has_completed_itself(const SlotClaim& claim) override;
   AttemptEnd snapshot(SlotId slot) override;
 
@@ -58,7 +59,10 @@ class WorkerRun final : private Runner {
   void watch();
   void end_watch() noexcept;
   void carry_out(const Action& action);
-  void ended(SlotId slot, const RunningAttempt& attempt, AttemptEnd end);
+  void report_stuck(RunningAttempt& attempt, StopReason reason);
+  void run_attempts(SlotId slot, std::shared_ptr<RunningAttempt> attempt);
+  /// Gives what the slot is to run next.
+  [[nodiscard]] std::shared_ptr<RunningAttempt> ended(SlotId slot, const RunningAttempt& attempt, AttemptEnd end);
   void wake_dispatcher();
   [[nodiscard]] std::shared_ptr<RunningAttempt> attempt_in(SlotId slot);
 
@@ -68,6 +72,7 @@ class WorkerRun final : private Runner {
   const base::Clock& clock_;
   base::Logger logger_;
   SharedCore shared_;
+  std::unique_ptr<StackTaker> stacks_;  ///< none where it may not take any
   std::unique_ptr<store::Bell> bell_;
   Dispatcher dispatcher_;
 

@@ -39,6 +39,15 @@ enum class Trigger : std::uint8_t {
 [[nodiscard]] std::string_view name(Trigger trigger) noexcept;
 [[nodiscard]] std::optional<Trigger> trigger_from(std::string_view name) noexcept;
 
+/// Which ready job of a kind runs first.
+enum class Order : std::uint8_t {
+  Fifo,      ///< the one that became ready first
+  Shortest,  ///< the one that is expected to run shortest, as long as no other has waited much longer
+  Deadline,  ///< the one whose deadline comes first
+};
+[[nodiscard]] std::string_view name(Order order) noexcept;
+[[nodiscard]] std::optional<Order> order_from(std::string_view name) noexcept;
+
 /// How earlier attempts ended. `attempts` counts all of them; errors count against max_attempts, the others
 /// each against a bound of their own.
 struct Counters {
@@ -54,7 +63,10 @@ struct Counters {
 struct NewJob {
   std::string queue = "default";
   std::string kind;
-  std::string key;  ///< empty: none
+  std::string key;                  ///< empty: none
+  std::vector<std::string> limits;  ///< names of limits, each once
+  bool ordered = false;             ///< one at a time with those of its key
+  Duration expect{0};               ///< its run time; 0: as was learned
   Content content = Content::Json;
   std::string program;  ///< of a Command: its argv[0] as given, by which claims are matched; else empty
   std::string payload;
@@ -162,6 +174,9 @@ struct JobRecord {
   BatchId batch = 0;
   BatchId awaits = 0;
   Trigger trigger = Trigger::Success;
+  std::vector<std::string> limits;  ///< sorted
+  bool ordered = false;
+  Duration expect{0};
 };
 
 }  // namespace galley::job

@@ -132,6 +132,12 @@ Result<Backoff> exponential_from(std::string_view all, std::string_view rest) {
 
 std::string_view name(Ending ending) noexcept { return kEndingNames[static_cast<std::size_t>(ending)]; }
 
+Counters moved_on(Counters counters) noexcept {
+  counters.pauses = 0;
+  counters.crashes = 0;
+  return counters;
+}
+
 Settlement settle(const Policy& policy, const Counters& before, Ending ending, Duration wanted_delay, double random01) {
   Counters counters = before;
   counters.attempts = one_more(counters.attempts);

@@ -32,6 +32,10 @@ struct Settlement {
   std::string reason;  ///< why it is dead, empty otherwise ("after 10 errors", "paused 100 times")
 };
 
+/// A checkpoint that differs from the one before it is work done for good: pauses and crashes start anew, so that their
+/// bounds catch jobs that do not get on, however long the others take. The stores do the same with a renewal's.
+[[nodiscard]] Counters moved_on(Counters counters) noexcept;
+
 /// `wanted_delay` is the snooze's or the shutdown's delay; `random01` in [0, 1) feeds the jitter.
 [[nodiscard]] Settlement settle(const Policy& policy, const Counters& before, Ending ending, Duration wanted_delay,
                                 double random01);

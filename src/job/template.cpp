@@ -28,12 +28,16 @@ template <class Text>
 struct Raw {
   Text& text;
 };
+template <class Text>
+Raw(Text&) -> Raw<Text>;  // clang 14 deduces no aggregates
 /// An enumeration and how its names are read.
 template <class Enum, class From>
 struct Named {
   Enum& value;
   From from;
 };
+template <class Enum, class From>
+Named(Enum&, From) -> Named<Enum, From>;
 
 /// Writing and reading go through this one list, so that neither can forget a field. `Job` is NewJob, const or not.
 template <class Job, class Visit>
@@ -73,6 +77,14 @@ void each_member(Job& job, Visit& visit) {
   visit("batch", job.batch);
   visit("awaits", job.awaits);
   visit("trigger", Named{job.trigger, trigger_from});
+}
+
+/// What version 1 did not have.
+template <class Job, class Visit>
+void each_newer_member(Job& job, Visit& visit) {
+  visit("limits", job.limits);
+  visit("ordered", job.ordered);
+  visit("expect_us", job.expect);
 }
 
 class Writer {
@@ -238,6 +250,7 @@ Error unreadable(const std::string& why) { return {Errc::Io, "a kept job cannot 
 std::string template_text(const NewJob& job) {
   Writer writer;
   each_member(job, writer);
+  each_newer_member(job, writer);
   return writer.text();
 }
 
@@ -248,7 +261,7 @@ Result<NewJob> template_from(std::string_view text, std::string payload) {
   const boost::json::object* const object = parsed.if_object();
   const boost::json::value* const version = object != nullptr ? object->if_contains("version") : nullptr;
   if (version == nullptr || !version->is_int64()) return unreadable("it has no version");
-  if (version->get_int64() != kTemplateVersion) {
+  if (version->get_int64() < 1 || version->get_int64() > kTemplateVersion) {
     return Error{Errc::NewerSchema, "a kept job was written by a newer Galley (version " +
                                         std::to_string(version->get_int64()) + ", this program knows " +
                                         std::to_string(kTemplateVersion) + "); upgrade this program"};
@@ -256,6 +269,7 @@ Result<NewJob> template_from(std::string_view text, std::string payload) {
   NewJob job;
   Reader reader(*object);
   each_member(job, reader);
+  if (version->get_int64() > 1) each_newer_member(job, reader);
   if (std::string fault = reader.fault(); !fault.empty()) return unreadable(fault);
   job.payload = std::move(payload);
   return job;

@@ -15,7 +15,7 @@
 
 namespace galley::job {
 
-inline constexpr int kTemplateVersion = 1;
+inline constexpr int kTemplateVersion = 2;
 
 /// Without the payload. Strings must be valid UTF-8, as job::validate has it.
 [[nodiscard]] std::string template_text(const NewJob& job);

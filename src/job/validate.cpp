@@ -150,6 +150,19 @@ Result<void> check_batches(const NewJob& job) {
   return {};
 }
 
+Result<void> check_lane(const NewJob& job) {
+  const auto number = static_cast<std::int64_t>(job.limits.size());
+  if (auto r = in_range("number of limits", number, 0, limits::kMaxJobLimits); !r) return r;
+  for (auto limit = job.limits.begin(); limit != job.limits.end(); ++limit) {
+    if (auto r = check_queue("limit", *limit); !r) return r;
+    if (std::find(job.limits.begin(), limit, *limit) != limit) return bad("limit", *limit, "each limit once");
+  }
+  if (job.ordered && job.key.empty()) {
+    return Error{Errc::InvalidInput, "ordered: an ordered job needs a key, whose jobs run one at a time"};
+  }
+  return in_range("expect", job.expect, Duration{0}, limits::kMaxTimeout, "0 (as was learned) to 366 days");
+}
+
 Result<void> check_group(const NewJob& job) {
   const Group& group = job.group;
   if (group.key.empty()) return {};
@@ -181,7 +194,7 @@ Result<void> check_headers(const std::vector<Header>& headers) {
       return bad("header's name", name, "1 to 64 of letters, digits, '.', '_' and '-'");
     }
     if (!base::is_printable(value)) return bad("header " + name, value, "printable UTF-8");
-    if (std::any_of(headers.begin(), header, [&](const Header& other) { return other.first == name; })) {
+    if (std::any_of(headers.begin(), header, [&](const Header& other) { return other.first == header->first; })) {
       return bad("header's name", name, "each name once");
     }
     bytes += name.size() + value.size();
@@ -203,6 +216,8 @@ Result<void> check_kind(std::string_view value) {
   return bad("kind", value, "1 to 128 printable ASCII characters without blanks, commas and quotes");
 }
 
+Result<void> check_key(std::string_view value) { return check_text("key", value, limits::kMaxKeyBytes); }
+
 Result<void> check_priority(int value) {
   return in_range("priority", value, -limits::kMaxPriority, limits::kMaxPriority);
 }
@@ -210,7 +225,8 @@ Result<void> check_priority(int value) {
 Result<void> validate(const NewJob& job) {
   if (auto r = check_queue("queue", job.queue); !r) return r;
   if (auto r = check_kind(job.kind); !r) return r;
-  if (auto r = check_text("key", job.key, limits::kMaxKeyBytes); !r) return r;
+  if (auto r = check_key(job.key); !r) return r;
+  if (auto r = check_lane(job); !r) return r;
   if (auto r = check_text("token", job.token, limits::kMaxTokenBytes); !r) return r;
   if (job.payload.size() > limits::kMaxPayloadBytes) {
     return bad("payload", std::to_string(job.payload.size()) + " bytes",
@@ -236,6 +252,12 @@ Result<void> apply(const JobOptions& options, NewJob& job) {
   job.delay = options.delay;
   job.at = options.at;
   job.key = options.key;
+  job.limits.clear();
+  for (const std::string& limit : options.limits) {
+    if (std::find(job.limits.begin(), job.limits.end(), limit) == job.limits.end()) job.limits.push_back(limit);
+  }
+  job.ordered = options.ordered;
+  job.expect = options.expect;
   job.token = options.token;
   job.unique = options.unique;
   job.group = options.group;

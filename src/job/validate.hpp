@@ -10,6 +10,8 @@ namespace galley::job {
 [[nodiscard]] Result<void> check_queue(std::string_view field, std::string_view value);
 /// Kinds: 1..128 printable ASCII characters without blanks, commas, quotes and control characters.
 [[nodiscard]] Result<void> check_kind(std::string_view value);
+/// At most kMaxKeyBytes of printable text.
+[[nodiscard]] Result<void> check_key(std::string_view value);
 /// -10..10.
 [[nodiscard]] Result<void> check_priority(int value);
 /// The whole job against base/limits.hpp.

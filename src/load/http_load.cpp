@@ -89,7 +89,7 @@ class Connection {
     http::async_read(stream_, buffer_, *parser_, [this](error_code fault, std::size_t) {
       if (fault == http::error::need_buffer) return read();
       if (fault) return fail(fault, Outcome::Kind::Broken);
-      const int status = parser_->get().result_int();
+      const auto status = static_cast<int>(parser_->get().result_int());
       if (!parser_->get().keep_alive()) close();
       end({Outcome::Kind::Answered, status});
     });
@@ -216,6 +216,7 @@ Result<HttpTarget> target_from(std::string_view url) {
   if (parsed->has_port() && (parsed->port_number() == 0)) return refused("its port must be 1..65535");
   HttpTarget target;
   target.host = parsed->host_address();
+  if (!base::is_printable(target.host)) return refused("its host has bytes that no name has");  // written as %0a
   target.port = parsed->has_port() ? std::string(parsed->port()) : "80";
   target.authority = std::string(parsed->encoded_host_and_port());
   target.path = std::string(parsed->encoded_path());

@@ -29,7 +29,7 @@ Result<Stretch> stretch_from(std::string_view part) {
   Stretch stretch;
   const std::size_t colon = part.find(':');
   if (colon != std::string_view::npos) {
-    const auto length = base::parse_duration("rate " + std::string(part), part.substr(colon + 1));
+    const auto length = base::parse_duration("rate " + base::quoted(part), part.substr(colon + 1));
     if (!length) return length.error();
     if (*length <= Duration{0}) return refused(part, "its length must be more than 0");
     stretch.length = *length;
@@ -85,7 +85,7 @@ Result<std::vector<Stretch>> stretches_from(std::string_view rate, std::optional
     const bool last = begin > rate.size();
     if (stretch->length == Duration{0}) {
       if (!last) return refused(rate, "only the last part may have no length");
-      if (!duration) return refused(rate, "give its length: " + std::string(rate) + ":30s, or --duration 30s");
+      if (!duration) return refused(rate, "give its length, as in 100:30s, or --duration 30s");
       if (*duration <= planned) return refused(rate, "the parts before the last one take all of the duration");
       stretch->length = *duration - planned;
     }

@@ -4,6 +4,7 @@
 
 #include "base/duration.hpp"
 #include "base/limits.hpp"
+#include "base/text.hpp"
 
 namespace galley::open {
 
@@ -13,7 +14,7 @@ constexpr std::string_view kForms =
     "allowed are sqlite:PATH[?durability=full|normal&force_network_fs=1&adopt=1&busy_timeout=30s] and memory:";
 
 Error bad(std::string_view url, std::string_view why) {
-  return {Errc::InvalidInput, "the store '" + std::string(url) + "' " + std::string(why)};
+  return {Errc::InvalidInput, "the store " + base::quoted(url) + " " + std::string(why)};
 }
 
 constexpr std::string_view kBusyTimeout = "busy_timeout=";
@@ -41,7 +42,7 @@ Result<void> set_option(std::string_view option, store::SqliteOptions& sqlite) {
     }
     sqlite.busy_timeout = *limit;
   } else {
-    return Error{Errc::InvalidInput, "unknown option '" + std::string(option) + "'; " + std::string(kForms)};
+    return Error{Errc::InvalidInput, "unknown option " + base::quoted(option) + "; " + std::string(kForms)};
   }
   return {};
 }

@@ -180,6 +180,39 @@ Result<void> check(const Alteration& change) {
   return change.priority ? job::check_priority(*change.priority) : Result<void>{};
 }
 
+Result<void> check_weight(const std::string& queue, const std::string& key, int weight) {
+  if (auto fine = job::check_queue("queue", queue); !fine) return fine;
+  if (auto fine = job::check_key(key); !fine) return fine;
+  if (key.empty()) return refuse("key is empty; only a key has a weight");
+  if (weight >= 1 && weight <= limits::kMaxWeight) return {};
+  return refuse("weight is " + std::to_string(weight) + "; 1 to " + std::to_string(limits::kMaxWeight) + " is allowed");
+}
+
+Result<void> check(const LimitTarget& target) {
+  if (target.scope > LimitScope::Name) return refuse("scope of a limit: queue, kind, key or name is allowed");
+  if (target.scope != LimitScope::Key && !target.queue.empty()) {
+    return refuse("queue: only the limit of a key has one");
+  }
+  if (target.scope == LimitScope::Kind) return job::check_kind(target.name);
+  if (target.scope != LimitScope::Key) return job::check_queue("limit", target.name);
+  if (auto fine = job::check_queue("queue", target.queue); !fine) return fine;
+  return job::check_key(target.name);
+}
+
+Result<void> check(const LimitRule& rule) {
+  const auto within = [](std::string_view field, int value, int least) -> Result<void> {
+    if (value >= least && value <= limits::kMaxLimitJobs) return {};
+    return refuse(std::string(field) + " is " + std::to_string(value) + "; " + std::to_string(least) + " to " +
+                  std::to_string(limits::kMaxLimitJobs) + " is allowed");
+  };
+  if (rule.max_running == 0 && rule.rate == 0) return refuse("a limit needs max_running or a rate");
+  if (rule.period <= Duration{0} || rule.period > limits::kMaxLimitPeriod) {
+    return refuse("period is " + std::to_string(rule.period.count()) + " us; over 0 and at most 31 days is allowed");
+  }
+  return all_of([&] { return within("max_running", rule.max_running, 0); },
+                [&] { return within("rate", rule.rate, 0); }, [&] { return within("burst", rule.burst, 1); });
+}
+
 Result<void> check_limit(std::size_t limit, std::size_t max) {
   if (limit == 0) return refuse("limit is 0; at least 1 is needed");
   return at_most("limit", limit, max);

@@ -34,6 +34,12 @@ namespace galley::store {
 [[nodiscard]] Result<void> check_minutes(int minutes);
 /// A queue or a priority or both, valid as a job's.
 [[nodiscard]] Result<void> check(const Alteration& change);
+/// A valid queue and key, 1..kMaxWeight.
+[[nodiscard]] Result<void> check_weight(const std::string& queue, const std::string& key, int weight);
+/// A queue only for a key; a valid name, which only for a key may be empty.
+[[nodiscard]] Result<void> check(const LimitTarget& target);
+/// One of the two, within kMaxLimitJobs and kMaxLimitPeriod.
+[[nodiscard]] Result<void> check(const LimitRule& rule);
 /// A page's or a step's bound: 1..max.
 [[nodiscard]] Result<void> check_limit(std::size_t limit, std::size_t max);
 

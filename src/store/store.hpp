@@ -59,8 +59,10 @@ struct WantCommands {
   std::vector<std::string> programs;  ///< looked at when `any` is false
 };
 
-/// One pool's wish. Jobs are taken from queues[0] as long as it has some, then from queues[1], and so on; within a
-/// queue by rank over all lanes that the request names.
+/// One pool's wish. Jobs are taken from queues[0] as long as it has some, then from queues[1], and so on. Within a
+/// queue the request's kinds (its commands as one, or each program as one) are compared by the rank of the job that
+/// each would run next. That is the first by rank, or, where some of them have keys or limits, the first of the lane
+/// whose turn it is (lane_rules.hpp). Jobs that a limit does not let start are passed over.
 struct ClaimRequest {
   WorkerId worker = 0;
   std::vector<std::string> queues;
@@ -72,7 +74,9 @@ struct ClaimRequest {
 
 struct Claimed {
   std::vector<job::Claim> claims;
-  std::optional<Duration> next_due;  ///< until the earliest scheduled job of these queues; nothing: none is scheduled
+  /// Until the earliest scheduled job or tick of these queues, or until a limit's rate lets a wanted job go on;
+  /// nothing: there is none of these.
+  std::optional<Duration> next_due;
 };
 
 // ---- finish -----------------------------------------------------------------------------------------------------
@@ -144,6 +148,7 @@ struct QueueStats {
   std::int64_t count[kJobStates] = {};
   std::optional<Duration> oldest_ready;     ///< how long the job that runs next has been waiting
   std::optional<std::int64_t> max_waiting;  ///< scheduled, ready and blocked jobs it may hold; nothing: no bound
+  job::Order order = job::Order::Fifo;      ///< of what becomes ready
 };
 
 /// A worker as it introduces itself.
@@ -206,6 +211,55 @@ enum class Operated : std::uint8_t {
 struct Alteration {
   std::optional<std::string> queue;
   std::optional<int> priority;
+};
+
+// ---- fair shares and limits -------------------------------------------------------------------------------------
+
+/// What a limit binds.
+enum class LimitScope : std::uint8_t {
+  Queue,  ///< all jobs of the queue `name`
+  Kind,   ///< all jobs of the kind `name`, in all queues
+  Key,    ///< the jobs of `queue` with the key `name`; an empty name: each key there that has no limit of its own
+  Name,   ///< the jobs that name it
+};
+[[nodiscard]] std::string_view name(LimitScope scope) noexcept;
+[[nodiscard]] std::optional<LimitScope> limit_scope_from(std::string_view name) noexcept;
+
+struct LimitTarget {
+  LimitScope scope = LimitScope::Name;
+  std::string queue{};  ///< of Key; else empty
+  std::string name{};
+  friend auto operator<=>(const LimitTarget&, const LimitTarget&) = default;
+};
+
+/// One of the two or both. Claims that were made before it was put are not counted.
+struct LimitRule {
+  int max_running = 0;  ///< claims at a time; 0: any number
+  int rate = 0;         ///< starts in a `period`; 0: any number
+  Duration period = std::chrono::seconds(1);
+  int burst = 1;  ///< starts that may come at once after a pause
+  friend bool operator==(const LimitRule&, const LimitRule&) = default;
+};
+
+struct LimitStats {
+  LimitTarget target;
+  LimitRule rule;
+  std::int64_t running = 0;            ///< claims under it; of each key: of all keys together
+  std::optional<std::int64_t> tokens;  ///< starts that its rate allows at once; nothing: no rate, or of each key
+};
+
+/// A limit that does not let a job start now.
+struct FullLimit {
+  LimitTarget target;
+  std::optional<Duration> until;  ///< when its rate lets one start; nothing: when a claim under it ends
+  std::string key{};              ///< where the target is each key
+};
+
+/// Where a job stands among those that it shares with.
+struct Standing {
+  std::vector<FullLimit> full;  ///< limits that are full now for it
+  JobId behind = 0;             ///< of an ordered job: the one of its key that goes first; 0: none does
+  int weight = 1;               ///< of its key
 };
 
 // ---- batches ----------------------------------------------------------------------------------------------------
@@ -319,7 +373,7 @@ class Store {
   [[nodiscard]] virtual Result<FinishAndClaimAnswer> finish_and_claim(std::span<const Finish> finishes,
                                                                       std::span<const ClaimRequest> requests) = 0;
 
-  /// Extends leases, saves progress and checkpoints, brings cancellations and pauses. Answers item by item.
+  /// Extends leases, saves progress and checkpoints (job::moved_on), brings cancels and pauses. Answers item by item.
   [[nodiscard]] virtual Result<std::vector<Renewed>> renew(std::span<const Renewal> renewals, Duration lease) = 0;
 
   /// Housekeeping that every worker takes part in, without a leader: promote what is due, recover what was lost, prune
@@ -356,6 +410,20 @@ class Store {
   /// Nothing: no bound. What is there already stays, and what is put back or retried is never refused.
   [[nodiscard]] virtual Result<void> set_max_waiting(const std::string& queue, std::optional<std::int64_t> most) = 0;
   [[nodiscard]] virtual Result<void> set_max_bytes(std::optional<std::int64_t> most) = 0;
+  /// The order of what becomes ready in the queue from now on; what is ready keeps its place.
+  [[nodiscard]] virtual Result<void> set_order(const std::string& queue, job::Order order) = 0;
+
+  /// A key's share of each kind of its queue while several have ready jobs: 1..kMaxWeight, 1 where nothing is said.
+  [[nodiscard]] virtual Result<void> set_weight(const std::string& queue, const std::string& key, int weight) = 0;
+  /// Adds a limit or changes its rule; what was counted under it stays. A job starts when all limits that bind it have
+  /// room, and counts under all of them until its claim has ended, however it ends.
+  [[nodiscard]] virtual Result<void> put_limit(const LimitTarget& target, const LimitRule& rule) = 0;
+  /// NotFound where there is none.
+  [[nodiscard]] virtual Result<void> remove_limit(const LimitTarget& target) = 0;
+  /// By target; at most kMaxLimits.
+  [[nodiscard]] virtual Result<std::vector<LimitStats>> limits() = 0;
+  /// NotFound where there is no such job.
+  [[nodiscard]] virtual Result<Standing> standing(JobId id) = 0;
 
   /// A batch of jobs watched together. `token` as an enqueue's: opening it twice gives the same batch. Jobs and
   /// callbacks are enqueued with its id. Success and finished come true after seal_batch, which may be repeated;

@@ -94,4 +94,11 @@ TEST(Quoted, CutsAfterAHundredCharacters) {
   EXPECT_EQ(base::quoted(std::string(101, 'x')), '"' + std::string(100, 'x') + "\"...");
 }
 
+TEST(AppendTail, BeginsWithAWholeCharacterWhereAPieceIsAsLongAsTheTail) {
+  const std::string sun = "\xe6\x97\xa5";
+  std::string tail = "ab" + sun.substr(0, 1);
+  append_tail(tail, sun.substr(1) + "xyz", 5);
+  EXPECT_EQ(tail_of(tail, 5), "xyz");
+}
+
 }  // namespace galley::base

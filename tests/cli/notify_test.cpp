@@ -24,6 +24,7 @@ Duration pulse_of(const std::map<std::string, std::string>& environment) {
 
 TEST(NotifyStatus, IsOneLineForAPerson) {
   EXPECT_EQ(status_of({.slots = 8, .busy = 3}), "3 of 8 slots busy, 0 completed");
+  EXPECT_EQ(status_of({.slots = 8, .busy = 3, .stuck = 2}), "3 of 8 slots busy (2 stuck), 0 completed");
   EXPECT_EQ(status_of({.slots = 10'000, .busy = 999, .completed = 1'234'567, .failed = 1'000, .dead = 1}),
             "999 of 10,000 slots busy, 1,234,567 completed, 1,000 failed, 1 dead");
   EXPECT_EQ(status_of({.slots = 1, .stopping = true, .store_failing = true}),

@@ -132,6 +132,7 @@ std::string to_text(const job::JobRecord& job) {
   line("group", job.group.key)("max_jobs", job.group.max_jobs)("max_bytes", job.group.max_bytes);
   line("max_age", job.group.max_age)("members", job.members)("redacted", job.redacted);
   line("expires_at", job.expires_at)("deadline_at", job.deadline_at);
+  line("limits", job.limits)("ordered", job.ordered)("expect", job.expect);
   line("batch", job.batch)("awaits", job.awaits)("trigger", job::name(job.trigger));
   return line("cancel", job.cancel_requested).text();
 }
@@ -152,7 +153,26 @@ std::string to_text(const LaneStats& lane) {
 std::string to_text(const QueueStats& queue) {
   Line line("queue");
   line("queue", queue.queue)("paused", queue.paused)("count", counts(queue.count));
-  return line("oldest_ready", queue.oldest_ready)("max_waiting", queue.max_waiting).text();
+  return line("oldest_ready", queue.oldest_ready)("max_waiting", queue.max_waiting)("order", job::name(queue.order))
+      .text();
+}
+
+std::string to_text(const LimitStats& limit) {
+  const LimitRule& rule = limit.rule;
+  Line line("limit");
+  line("scope", name(limit.target.scope))("queue", limit.target.queue)("name", limit.target.name);
+  line("max_running", rule.max_running)("rate", rule.rate)("period", rule.period)("burst", rule.burst);
+  return line("running", limit.running)("tokens", limit.tokens).text();
+}
+
+std::string to_text(const Standing& standing) {
+  Line line("standing");
+  line("behind", standing.behind)("weight", standing.weight);
+  for (const FullLimit& full : standing.full) {
+    line("full", std::string(name(full.target.scope)))("of", full.target.queue)("name", full.target.name);
+    line("key", full.key)("until", full.until);
+  }
+  return line.text();
 }
 
 std::string to_text(const BatchStats& batch) {

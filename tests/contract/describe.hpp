@@ -21,6 +21,8 @@ namespace galley::store::contract {
 [[nodiscard]] std::string to_text(const QueueStats& queue);
 [[nodiscard]] std::string to_text(const WorkerStats& worker);
 [[nodiscard]] std::string to_text(const BatchStats& batch);
+[[nodiscard]] std::string to_text(const LimitStats& limit);
+[[nodiscard]] std::string to_text(const Standing& standing);
 [[nodiscard]] std::string to_text(const ScheduleStats& schedule);
 [[nodiscard]] std::string to_text(const Minute& minute);
 [[nodiscard]] std::string to_text(const std::optional<JobState>& state);

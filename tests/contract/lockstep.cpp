@@ -14,6 +14,7 @@ const std::vector<std::string> kQueues{"x", "y", "z"};
 const std::vector<std::string> kKinds{"a", "b", "c"};
 const std::vector<std::string> kTags{"red", "blue", "two words"};
 const std::vector<std::string> kErrorClasses{"exit:3", "timeout", "std::runtime_error"};
+const std::vector<std::string> kLimits{"red", "blue", "unset"};
 const std::vector<std::string> kTimetables{"*/15 * * * * *", "5-59/27 * * * * *", "@every 25s", "*/2 * * * *",
                                            "@hourly"};
 const std::vector<std::string> kPrograms{"p", "/bin/q"};
@@ -51,6 +52,7 @@ std::string Lockstep::story() const {
 
 void Lockstep::operate() {
   if (one_in(25)) return change_schedules();
+  if (one_in(20)) return change_limits();
   const int dice = below(100);
   if (dice < 20) return enqueue();
   if (dice < 50) return exchange();
@@ -77,6 +79,10 @@ job::NewJob Lockstep::any_job() {
     job.program = any_of(kPrograms);
   }
   if (one_in(3)) job.key = "key" + std::to_string(below(3));
+  if (!job.key.empty() && one_in(3)) job.ordered = true;
+  if (one_in(4)) job.limits = {any_of(kLimits)};
+  if (one_in(9)) job.limits = {"red", "blue"};
+  if (one_in(4)) job.expect = std::chrono::milliseconds(below(3'000));
   if (one_in(3)) job.priority = below(7) - 3;
   if (one_in(8)) job.token = "token" + std::to_string(below(6));
   if (one_in(4)) {
@@ -139,6 +145,9 @@ job::NewJob Lockstep::grouped(const job::NewJob& job) {
   member.redacted = job.redacted;
   member.expires = job.expires;
   member.deadline = job.deadline;
+  member.key = job.key;
+  member.ordered = job.ordered;
+  member.limits = job.limits;
   member.group = {"group" + std::to_string(below(2)), 1 + below(4), 4 + below(20), std::chrono::seconds(below(10))};
   return member;
 }
@@ -256,7 +265,11 @@ void Lockstep::exchange() {
     auto own = requests;
     for (ClaimRequest& one : own) one.worker = workers_[static_cast<std::size_t>(one.worker)][which];
     if (stranger && !own.empty()) own.back().worker = 1'000'000;
-    return store.finish_and_claim(finishes, own);
+    auto both_answers = store.finish_and_claim(finishes, own);
+    if (both_answers && rates_) {
+      for (Claimed& claimed : both_answers->claimed) claimed.next_due.reset();
+    }
+    return both_answers;
   });
   if (!answer) return;
   note_ticks();
@@ -371,12 +384,62 @@ void Lockstep::change_schedules() {
   note_ticks();
 }
 
+LimitTarget Lockstep::any_target() {
+  LimitTarget target{static_cast<LimitScope>(below(4)), "", any_of(kLimits)};
+  if (target.scope == LimitScope::Queue) target.name = any_of(kQueues);
+  if (target.scope == LimitScope::Kind) target.name = any_of(kKinds);
+  if (target.scope == LimitScope::Key) {
+    target.queue = any_of(kQueues);
+    target.name = one_in(2) ? "" : "key" + std::to_string(below(3));
+  }
+  return target;
+}
+
+LimitRule Lockstep::any_rule(LimitScope scope) {
+  LimitRule rule;
+  if (!one_in(3)) rule.max_running = 1 + below(scope == LimitScope::Key ? 2 : 4);
+  if (rule.max_running == 0 || one_in(4)) {
+    rule.rate = 1 + below(4);
+    rule.period = std::chrono::seconds(1 + below(20));
+    rule.burst = 1 + below(3);
+  }
+  return rule;
+}
+
+void Lockstep::change_limits() {
+  const LimitTarget target = any_target();
+  const LimitRule rule = any_rule(target.scope);
+  const std::string queue = any_of(kQueues);
+  const std::string key = "key" + std::to_string(below(3));
+  const std::string what = std::string(name(target.scope)) + " " + target.queue + "/" + target.name;
+  const int weight = below(4) - (one_in(10) ? 1 : 0);
+  const auto order = static_cast<job::Order>(below(3));
+  switch (below(8)) {
+    case 0:
+      (void)both("order " + queue, [&](Store& store, std::size_t) { return store.set_order(queue, order); });
+      break;
+    case 1:
+      (void)both("weigh " + key, [&](Store& store, std::size_t) { return store.set_weight(queue, key, weight); });
+      break;
+    case 2:
+    case 3:
+    case 4:
+      (void)both("no limit of " + what, [&](Store& store, std::size_t) { return store.remove_limit(target); });
+      break;
+    default:
+      rates_ = rates_ || rule.rate > 0;
+      (void)both("limit " + what + " to " + std::to_string(rule.max_running) + " and " + std::to_string(rule.rate),
+                 [&](Store& store, std::size_t) { return store.put_limit(target, rule); });
+  }
+}
+
 void Lockstep::look() {
   const std::vector<JobId> ids = any_ids();
   (void)same("states", [&](Store& store, std::size_t) { return store.states(ids); });
   for (const JobId id : ids) {
     (void)same("find " + std::to_string(id), [&](Store& store, std::size_t) { return store.find(id); });
     (void)same("attempts " + std::to_string(id), [&](Store& store, std::size_t) { return store.attempts(id); });
+    (void)same("standing " + std::to_string(id), [&](Store& store, std::size_t) { return store.standing(id); });
   }
   const Filter filter = any_filter();
   const auto page = static_cast<std::size_t>(1 + below(7));
@@ -482,6 +545,7 @@ void Lockstep::compare_contents() {
   });
   (void)same("lanes", [](Store& store, std::size_t) { return store.lanes(); });
   (void)same("queues", [](Store& store, std::size_t) { return store.queues(); });
+  (void)same("limits", [](Store& store, std::size_t) { return store.limits(); });
   (void)same("workers", [](Store& store, std::size_t) { return store.workers(); });
   (void)same("batches", [](Store& store, std::size_t) { return store.batches(0, limits::kMaxPage); });
   for (BatchId id = 1; id <= opened_batches_; ++id) {

@@ -46,6 +46,8 @@ class Lockstep {
   [[nodiscard]] Finish any_finish(const job::Claim& claim);
   [[nodiscard]] ClaimRequest any_request();
   [[nodiscard]] std::vector<JobId> any_ids();
+  [[nodiscard]] LimitTarget any_target();
+  [[nodiscard]] LimitRule any_rule(LimitScope scope);
   [[nodiscard]] Filter any_filter();
   [[nodiscard]] Alteration any_alteration();
 
@@ -61,6 +63,7 @@ class Lockstep {
   void look();
   void change_batches();
   void change_schedules();
+  void change_limits();
 
   /// Calls `verb(store, which)` on both, expects the same answer, gives the other backend's one.
   template <class Verb>
@@ -95,6 +98,7 @@ class Lockstep {
   std::size_t pruned_ = 0;
   std::map<JobId, std::int64_t> live_;  // the claim that each running job is under
   std::int64_t last_epoch_ = 0;
+  bool rates_ = false;  ///< some limit has a rate: when it lets a job go on, each backend may find out sooner or later
 };
 
 }  // namespace galley::store::contract

@@ -115,12 +115,14 @@ TEST_P(Recovery, TheOldestClaimsAreRecoveredFirstAndAtMostTheLimit) {
 
 TEST_P(Recovery, AJobThatKillsItsWorkersIsQuarantined) {
   const JobId id = add(a_job().max_crashes(2));
-  (void)claim_by(worker, 1s);
+  const auto claim_and_save = [&] {
+    const Renewal renewal{claim_by(worker, 1s).at(0).id, std::nullopt, "page 1"};
+    ASSERT_TRUE(store.renew(std::span(&renewal, 1), 1s));
+  };
+  claim_and_save();
   clock.advance(2s);
   EXPECT_EQ(step().recovered, 1);
-  const auto claims = claim_by(worker, 1s);
-  const Renewal renewal{claims.at(0).id, std::nullopt, "page 1"};
-  ASSERT_TRUE(store.renew(std::span(&renewal, 1), 1s));
+  claim_and_save();
   clock.advance(2s);
   const StepAnswer answer = step();
   EXPECT_EQ(answer.recovered, 0);

@@ -63,6 +63,29 @@ TEST_P(Renew, SavesProgressAndCheckpoint) {
   EXPECT_EQ(claim_one().checkpoint, "page 4") << "the next attempt goes on from it";
 }
 
+TEST_P(Renew, ACheckpointThatHasMovedOnLetsPausesAndCrashesStartAnew) {
+  const JobId id = add(a_job().max_crashes(2));
+  const auto renewed_with = [&](const char* checkpoint) {
+    const Renewal renewal{claim_one().id, std::nullopt, checkpoint};
+    EXPECT_TRUE(store.renew(std::span(&renewal, 1), 1s).value().at(0).held);
+    return find(id).counters;
+  };
+  const auto crash = [&] {
+    clock.advance(2s);
+    return step();
+  };
+  (void)run_one(JobEvent::Pause);
+  (void)claim(ClaimBuilder(worker).kind("k").lease(1s));
+  EXPECT_EQ(crash().recovered, 1);
+  job::Counters counters = renewed_with("page 1");
+  EXPECT_EQ(counters, (job::Counters{.attempts = 2, .errors = 0, .pauses = 0, .snoozes = 0, .crashes = 0}));
+  EXPECT_EQ(crash().recovered, 1) << "the first crash since it got on";
+  counters = renewed_with("page 1");
+  EXPECT_EQ(counters.crashes, 1) << "it is where it was";
+  EXPECT_EQ(crash().quarantined, 1);
+  EXPECT_EQ(state(id), JobState::Dead);
+}
+
 TEST_P(Renew, ASavedCheckpointSurvivesTheWorkersDeath) {
   add(a_job());
   const Renewal renewal{claim_one().id, std::nullopt, "page 4"};

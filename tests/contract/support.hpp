@@ -28,6 +28,9 @@ class JobBuilder {
   JobBuilder& queue(std::string value) { return job_.queue = std::move(value), *this; }
   JobBuilder& kind(std::string value) { return job_.kind = std::move(value), *this; }
   JobBuilder& key(std::string value) { return job_.key = std::move(value), *this; }
+  JobBuilder& limits(std::vector<std::string> value) { return job_.limits = std::move(value), *this; }
+  JobBuilder& ordered() { return job_.ordered = true, *this; }
+  JobBuilder& expect(Duration value) { return job_.expect = value, *this; }
   JobBuilder& payload(std::string value) { return job_.payload = std::move(value), *this; }
   JobBuilder& bytes(std::string value) { return job_.content = job::Content::Bytes, payload(std::move(value)); }
   JobBuilder& command(std::string program) {

@@ -1,6 +1,6 @@
 // Producers and workers of the real program, killed at random moments again and again. A ledger has what producers were
-// told, and each job writes down that it runs: nothing acknowledged may be missing, and no more may run twice than what
-// the killed workers had claimed.
+// told, and each job writes down that it runs: nothing acknowledged may be missing, no more may run twice than what the
+// killed workers had claimed, and the history of it all must be allowed.
 //
 // GALLEY_LEDGER_ROUNDS=1000 (./dev soak, ./dev bench ledger) and GALLEY_LEDGER_SEED change how much, and what.
 
@@ -18,6 +18,7 @@
 
 #include "base/random.hpp"
 #include "e2e/process.hpp"
+#include "history/checker.hpp"
 
 namespace galley::test {
 namespace {
@@ -26,6 +27,9 @@ int setting(const char* name, int usual) {
   const char* const text = std::getenv(name);
   return text == nullptr ? usual : std::atoi(text);
 }
+
+using history::Event;
+using history::What;
 
 class Campaign {
  public:
@@ -40,23 +44,27 @@ class Campaign {
   void round() {
     ++rounds_;
     std::vector<std::unique_ptr<Process>> producers;
-    for (int i = 0; i < kProducers; ++i) producers.push_back(a_producer());
+    for (int i = 0; i < kProducers; ++i) {
+      note({.by = producer(i), .call = rounds_, .what = What::Call, .verb = "enqueue"});
+      producers.push_back(a_producer());
+    }
     for (auto& producer : producers) {
       let_pass(8);
       producer->signal(SIGKILL);  // or it has just ended, which is a moment too
     }
-    for (auto& producer : producers) write_down(producer->finish());
+    for (int i = 0; i < kProducers; ++i) write_down(i, producers[static_cast<std::size_t>(i)]->finish());
     let_pass(150);
     std::unique_ptr<Process>& victim = workers_[random_.bits() % kWorkers];
-    victim->signal(SIGKILL);
-    kills_.push_back(clock_.wall());
+    kill_worker(victim);
     victim = a_worker();
   }
 
   /// Everything runs to its end, and the ledger is held against it.
   void close() {
-    for (auto& worker : workers_) worker.reset();  // killed
-    kills_.push_back(clock_.wall());
+    for (auto& worker : workers_) {
+      kill_worker(worker);
+      worker.reset();
+    }
     claimed_by_the_killed_ = (rounds_ + kWorkers) * kSlots;
     const Finished drained =
         bench_.run({"work", "--pool", "default=8", "--allow-commands", "--drain", "--log-level", "error"});
@@ -64,6 +72,7 @@ class Campaign {
     read_runs();
     for (const auto& job : bench_.run({"jobs", "--json", "--limit", "0"}).objects()) {
       const std::int64_t id = job.at("id").as_int64();
+      note({.what = What::Kept, .job = id, .say = std::string(job.at("state").as_string())});
       const bool quarantined = job.at("state") == "dead" && job.at("crashes").to_number<int>() >= 3;
       if (quarantined) ++quarantined_;
       if (quarantined || (job.at("state") == "completed" && starts_.contains(id))) ended_.insert(id);
@@ -71,6 +80,18 @@ class Campaign {
     for (const std::int64_t id : acknowledged_) {
       if (!ended_.contains(id)) lost_.push_back(id);
     }
+  }
+
+  /// What it all was, against the invariants; empty: it is allowed.
+  [[nodiscard]] std::string violations() {
+    note({.what = What::Close});
+    std::stable_sort(events_.begin(), events_.end(), [](const Event& one, const Event& other) {
+      return std::pair(one.at, !is_asked(one.what)) < std::pair(other.at, !is_asked(other.what));
+    });
+    history::Checker checker;
+    for (const Event& event : events_) checker.add(event);
+    checker.finish();
+    return checker.text();
   }
 
   [[nodiscard]] const std::vector<std::int64_t>& lost() const { return lost_; }
@@ -90,15 +111,37 @@ class Campaign {
   }
 
  private:
+  static std::string producer(int i) { return "producer " + std::to_string(i); }
+  static std::string worker(std::int64_t pid) { return "worker " + std::to_string(pid); }
+
+  void note(Event event) {
+    event.at = clock_.wall().time_since_epoch().count();
+    events_.push_back(std::move(event));
+  }
+
   std::unique_ptr<Process> a_worker() {
-    return std::make_unique<Process>(
+    auto process = std::make_unique<Process>(
         bench_.dir(), Start{.arguments = {"work", "--pool", "default=4", "--allow-commands", "--log-level", "error"}});
+    // It claims as long as it lives, and what it had claimed and not started when it was killed nobody knows.
+    note({.by = worker(process->pid()), .call = 1, .what = What::Call, .verb = "exchange"});
+    return process;
+  }
+  void kill_worker(const std::unique_ptr<Process>& victim) {
+    note({.what = What::Kill, .name = worker(victim->pid())});
+    victim->signal(SIGKILL);
+    kills_.push_back(clock_.wall());
+    (void)victim->finish();
+    note({.what = What::Died, .name = worker(victim->pid())});
   }
   std::unique_ptr<Process> a_producer() {
     constexpr int kSizes[] = {1, 3, 12};
     std::string lines;
     for (int i = kSizes[random_.bits() % std::size(kSizes)]; i > 0; --i) lines += "line\n";
-    const std::string command = "echo \"$GALLEY_JOB $(date +%s%N)\" >> runs; sleep 0.02";
+    // The guardian's parent is the worker.
+    const std::string command =
+        "while read name value; do [ $name != PPid: ] || worker=$value; done < /proc/$PPID/status; "
+        "run=\"$GALLEY_JOB $worker $GALLEY_EPOCH $GALLEY_ATTEMPT\"; "
+        "echo \"$run $(date +%s%N)\" >> runs; sleep 0.02; echo \"$run $(date +%s%N)\" >> ends";
     return std::make_unique<Process>(
         bench_.dir(), Start{.arguments = {"enqueue", "--each", "--", "sh", "-c", command}, .input = lines});
   }
@@ -106,18 +149,38 @@ class Campaign {
   /// The moments are the subject here: nothing that could be waited for tells them.
   void let_pass(int most_ms) { poll(nullptr, 0, static_cast<int>(random_.bits() % static_cast<unsigned>(most_ms))); }
 
-  void write_down(const Finished& producer) {
-    if (producer.exit_code < 0) ++killed_producers_;
-    const auto whole = producer.out.rfind('\n');
-    std::istringstream ids(producer.out.substr(0, whole == std::string::npos ? 0 : whole));
-    for (std::int64_t id = 0; ids >> id;) acknowledged_.push_back(id);
+  void write_down(int i, const Finished& end) {
+    if (end.exit_code < 0) ++killed_producers_;
+    const auto whole = end.out.rfind('\n');
+    std::istringstream ids(end.out.substr(0, whole == std::string::npos ? 0 : whole));
+    for (std::int64_t id = 0; ids >> id;) {
+      acknowledged_.push_back(id);
+      // Jobs start some time after their claim, so nothing is known of their order: as if each had a key.
+      note({.by = producer(i), .call = rounds_, .what = What::Enqueued, .job = id, .key = "any", .say = "new"});
+    }
+    note({.by = producer(i), .call = rounds_, .what = What::Failed, .flag = true});  // it may have enqueued more
+  }
+
+  void note_run(What what, std::istringstream& line) {
+    Event event{.what = what, .lease = Duration(std::chrono::hours(24)).count(), .say = "complete"};
+    std::int64_t pid = 0;
+    std::int64_t ns = 0;
+    if (!(line >> event.job >> pid >> event.epoch >> event.attempt >> ns)) return;
+    event.by = worker(pid);
+    event.call = what == What::Finishing ? 1 : 0;
+    event.at = ns / 1'000;
+    if (what == What::Claimed) starts_[event.job].push_back(Time(Duration(event.at)));
+    events_.push_back(std::move(event));
   }
 
   void read_runs() {
-    std::istringstream lines(bench_.read("runs"));
-    std::int64_t id = 0;
-    std::int64_t ns = 0;
-    while (lines >> id >> ns) starts_[id].push_back(Time(Duration(ns / 1'000)));
+    for (const auto& [name, what] : {std::pair("runs", What::Claimed), std::pair("ends", What::Finishing)}) {
+      std::istringstream lines(bench_.read(name));
+      for (std::string text; std::getline(lines, text);) {
+        std::istringstream line(text);
+        note_run(what, line);
+      }
+    }
     for (auto& [job, starts] : starts_) {
       std::sort(starts.begin(), starts.end());
       repeated_ += static_cast<int>(starts.size()) - 1;
@@ -134,6 +197,7 @@ class Campaign {
   std::unique_ptr<Process> workers_[kWorkers];
   std::vector<std::int64_t> acknowledged_;
   std::vector<Time> kills_;  ///< of workers
+  std::vector<Event> events_;
   int rounds_ = 0;
   int killed_producers_ = 0;
   int claimed_by_the_killed_ = 0;
@@ -153,6 +217,7 @@ TEST(Ledger, HasNoAcknowledgedJobThatKilledProcessesLost) {
   campaign.close();
   std::cout << "ledger: " << campaign.text() << ", seed " << seed << "\n";
   for (const std::int64_t id : campaign.lost()) ADD_FAILURE() << "job " << id << " was acknowledged and is lost";
+  EXPECT_EQ(campaign.violations(), "");
   EXPECT_GE(campaign.acknowledged(), static_cast<std::size_t>(rounds)) << "too few to say much";
   EXPECT_GT(campaign.killed_producers(), 0);
   EXPECT_LE(campaign.repeated(), campaign.claimed_by_the_killed());

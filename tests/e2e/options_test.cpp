@@ -74,6 +74,33 @@ TEST(Limit, AFullQueueRefusesAndSaysSo) {
   EXPECT_EQ(bench.run({"enqueue", "--", "true"}).exit_code, 0);
 }
 
+TEST(Limits, AreSetShownExplainedAndRemoved) {
+  const Bench bench;
+  const auto enqueue = [&](std::vector<std::string> options) {
+    std::vector<std::string> arguments{"enqueue"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    for (const char* word : {"--", "sleep", "600"}) arguments.emplace_back(word);
+    return bench.run(arguments).exit_code;
+  };
+  ASSERT_EQ(enqueue({"--limit", "smtp", "--key", "ann", "--ordered", "--expect", "2s"}), 0);
+  ASSERT_EQ(bench.run({"limits", "set", "smtp", "--running", "1", "--rate", "1/1h"}).exit_code, 0);
+  ASSERT_EQ(bench.run({"limits", "set", "--queue", "default", "--each-key", "--running", "2"}).exit_code, 0);
+  EXPECT_EQ(bench.run({"limits", "set", "--each-key", "--running", "2"}).exit_code, 2);
+  EXPECT_EQ(bench.run({"limits", "set", "smtp", "--rate", "fast"}).exit_code, 2);
+  EXPECT_EQ(bench.run({"limits", "set", "smtp"}).exit_code, 2);
+  EXPECT_EQ(bench.job(1).at("limits").as_array().size(), 1U);
+  EXPECT_EQ(bench.job(1).at("expect_ms"), 2'000);
+  const Finished shown = bench.run({"limits"});
+  EXPECT_NE(shown.out.find("each key of queue default"), std::string::npos) << shown.out;
+  EXPECT_NE(shown.out.find("1/1h"), std::string::npos) << shown.out;
+  ASSERT_EQ(bench.run({"limits", "remove", "smtp"}).exit_code, 0);
+  EXPECT_EQ(bench.run({"limits", "remove", "smtp"}).exit_code, 1);
+  ASSERT_EQ(bench.run({"queues", "set", "default", "--order", "shortest", "--weight", "ann=3"}).exit_code, 0);
+  EXPECT_EQ(bench.run({"queues", "set", "default", "--weight", "ann"}).exit_code, 2);
+  EXPECT_EQ(bench.run({"queues", "set", "default"}).exit_code, 2);
+  EXPECT_EQ(enqueue({"--ordered"}), 2) << "without a key";
+}
+
 TEST(Limit, AnEnqueueWaitsForRoomAsLongAsItIsTold) {
   const Bench bench;
   ASSERT_EQ(bench.run({"enqueue", "--", "true"}).exit_code, 0);

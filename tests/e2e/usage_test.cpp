@@ -174,7 +174,7 @@ TEST(Settings, PoolsAndLogsComeFromTheFile) {
 TEST(Settings, ABadFileIsNamedWithItsLine) {
   const Bench bench;
   const std::vector<std::pair<std::string, std::string>> faults{
-      {"store = \"sqlite:x.db\"\nstoer = 1\n", "galley.toml:2: the key 'stoer'"},
+      {"store = \"sqlite:x.db\"\nstoer = 1\n", "galley.toml:2: the key \"stoer\""},
       {"\nstore = = 1\n", "galley.toml:2:"},
       {"store = 5\n", "galley.toml:1: 'store'"},
       {"pools = [\"a=1\",\n\"b\"]\n", "galley.toml:2:"},

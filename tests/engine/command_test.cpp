@@ -42,6 +42,44 @@ TEST(CommandJob, IsPlainJsonThatAPersonCanRead) {
   EXPECT_EQ(command_job(command, "thumbnail").value().kind, "thumbnail");
 }
 
+TEST(CommandJob, KeepsWhereItsInputComesFromAndItsOutputGoes) {
+  Command command;
+  command.argv = {"wc"};
+  command.input_part = {"/data/gr\xff\xfe", 10, 20};
+  command.keep_output = true;
+  Command read = round_trip(command);
+  EXPECT_EQ(read.input_part.path, command.input_part.path);
+  EXPECT_EQ(read.input_part.begin, 10);
+  EXPECT_EQ(read.input_part.end, 20);
+  EXPECT_TRUE(read.keep_output);
+  command = {};
+  command.argv = {"wc"};
+  command.input_batch = 7;
+  command.output_file = "/data/sum";
+  EXPECT_EQ(command_job(command, "").value().payload, R"({"argv":["wc"],"output_file":"/data/sum","input_batch":7})");
+  read = round_trip(command);
+  EXPECT_EQ(read.input_batch, 7);
+  EXPECT_EQ(read.output_file, "/data/sum");
+}
+
+TEST(CommandJob, RefusesStreamsThatCannotBe) {
+  const auto refused = [](void (*change)(Command&), const char* why) {
+    Command command;
+    command.argv = {"wc"};
+    change(command);
+    EXPECT_NE(refusal(command).find(why), std::string::npos) << refusal(command);
+  };
+  refused([](Command& c) { c.input = "x", c.input_batch = 1; }, "exclude each other");
+  refused([](Command& c) { c.input_part.path = "/f", c.input_batch = 1; }, "exclude each other");
+  refused([](Command& c) { c.keep_output = true, c.output_file = "/f"; }, "exclude each other");
+  refused([](Command& c) { c.input_part = {"f", 0, 1}; }, "must be an absolute path");
+  refused([](Command& c) { c.output_file = "f"; }, "must be an absolute path");
+  refused([](Command& c) { c.input_part = {"/f", 2, 1}; }, "end later");
+  refused([](Command& c) { c.input_part = {"/f", 0, (256 << 20) + 1}; }, "at most 268435456");
+  EXPECT_NE(refused_payload(R"({"argv":["wc"],"input_begin":-1})").find("0 or more"), std::string::npos);
+  EXPECT_NE(refused_payload(R"({"argv":["wc"],"keep_output":1})").find("true or false"), std::string::npos);
+}
+
 TEST(CommandJob, LeavesOutWhatIsEmpty) {
   Command command;
   command.argv = {"true"};

@@ -167,6 +167,21 @@ TEST(ExplainReady, AQueueThatStrictPoolsTakeFirstIsNamed) {
   EXPECT_EQ(codes(seen), "about_to_start");
 }
 
+TEST(ExplainReady, FullLimitsAndTheOneThatGoesFirstAreNamed) {
+  Facts seen = facts(JobState::Ready);
+  seen.job.key = "ann";
+  seen.standing.full = {{{store::LimitScope::Name, "", "smtp"}, std::nullopt, ""}};
+  EXPECT_EQ(codes(seen), "limit_full");
+  EXPECT_TRUE(says(first(seen).text, "limit \"smtp\" is full: one that runs")) << first(seen).text;
+  seen.standing.full = {{{store::LimitScope::Key, "mail", ""}, Duration(3s), "ann"}};
+  EXPECT_TRUE(says(first(seen).text, "limit of its key \"ann\" is full: its rate lets the next one start in 3s"))
+      << first(seen).text;
+  seen.standing.full.clear();
+  seen.standing.behind = 7;
+  EXPECT_EQ(codes(seen), "key_in_order");
+  EXPECT_TRUE(says(first(seen).text, "job 7 goes first")) << first(seen).text;
+}
+
 TEST(ExplainReady, TheLineIsCountedAndItsTimeToldByTheRate) {
   Facts seen = facts(JobState::Ready);
   seen.in_line = InLine{30, false};

@@ -53,6 +53,18 @@ class ForwardingStore : public store::Store {
     return inner_->set_max_waiting(queue, most);
   }
   Result<void> set_max_bytes(std::optional<std::int64_t> most) override { return inner_->set_max_bytes(most); }
+  Result<void> set_order(const std::string& queue, job::Order order) override {
+    return inner_->set_order(queue, order);
+  }
+  Result<void> set_weight(const std::string& queue, const std::string& key, int weight) override {
+    return inner_->set_weight(queue, key, weight);
+  }
+  Result<void> put_limit(const store::LimitTarget& target, const store::LimitRule& rule) override {
+    return inner_->put_limit(target, rule);
+  }
+  Result<void> remove_limit(const store::LimitTarget& target) override { return inner_->remove_limit(target); }
+  Result<std::vector<store::LimitStats>> limits() override { return inner_->limits(); }
+  Result<store::Standing> standing(JobId id) override { return inner_->standing(id); }
   Result<BatchId> open_batch(const std::string& name, const std::string& token) override {
     return inner_->open_batch(name, token);
   }

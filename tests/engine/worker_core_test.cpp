@@ -129,14 +129,14 @@ TEST(WorkerCore, ChangedSignalsRenewAtOnce) {
   EXPECT_EQ(renew.claims[0].claim.job, 2);
 }
 
-TEST(WorkerCore, NewsAreToldAtMostOnceASecond) {
+TEST(WorkerCore, NewsAreToldAtMostTenTimesASecond) {
   Bench bench;
   const auto starts = bench.claim({claim_of(1), claim_of(2)});
   bench.core.on_news(starts[0].slot);
   bench.renew(bench.expect<Renew>());
   bench.core.on_news(starts[1].slot);
-  EXPECT_EQ(bench.expect<Wait>().until, bench.now + 1s);
-  bench.now += 1s;
+  EXPECT_EQ(bench.expect<Wait>().until, bench.now + 100ms);
+  bench.now += 100ms;
   EXPECT_EQ(bench.expect<Renew>().claims[0].slot, starts[1].slot);
 }
 
@@ -242,7 +242,9 @@ TEST(WorkerCore, ATimedOutHandlerHoldsItsSlotAndItsClaimUntilItEnds) {
   bench.now += 3s;
   EXPECT_EQ(bench.core.due(bench.now).size(), 1U);
   bench.now += 7s;
-  EXPECT_EQ(bench.core.due(bench.now).size(), 0U) << "a handler cannot be killed";
+  const auto late = bench.core.due(bench.now);
+  ASSERT_EQ(late.size(), 1U);
+  EXPECT_EQ(late[0].kind, Action::Kind::Stuck) << "a handler cannot be killed";
   bench.core.on_ring();
   const auto renew = bench.expect<Renew>();
   EXPECT_EQ(renew.claims[0].claim.job, 1);

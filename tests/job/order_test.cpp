@@ -39,6 +39,24 @@ TEST(Rank, GivesAStepOfPriorityAnHoursHeadStart) {
   EXPECT_EQ(rank(0, -10) - rank(0, 10), 20 * kHour);
 }
 
+TEST(Rank, IsTheUsualOneWhereTheOrderIs) {
+  EXPECT_EQ(rank(Order::Fifo, 5, 2, std::chrono::seconds(9), Time(Duration(1))), rank(5, 2));
+}
+
+TEST(Rank, OfTheShortestIsBoundedByWhatIsExpected) {
+  const auto at = [](Duration expected) { return rank(Order::Shortest, 1'000, 0, expected, {}); };
+  EXPECT_EQ(at(Duration{0}), 1'000);
+  EXPECT_EQ(at(Duration(3)), 1'300);
+  EXPECT_EQ(at(std::chrono::hours(9)), at(std::chrono::minutes(1)));
+}
+
+TEST(Rank, OfDeadlinesIsTheDeadlineAndNeverBeforeTheTick) {
+  const auto at = [](std::optional<Time> deadline) { return rank(Order::Deadline, 1'000, 0, {}, deadline); };
+  EXPECT_EQ(at(Time(Duration(5'000))), 5'000);
+  EXPECT_EQ(at(Time(Duration(5))), 1'000);
+  EXPECT_EQ(at({}), 1'000 + kUsualDeadline.count());
+}
+
 TEST(PoolSpec, TakesItsQueueFromItsName) {
   EXPECT_EQ(pool("fast=4"), (PoolSpec{"fast", 4, {{"fast", 0}}}));
   EXPECT_EQ(pool("fast=1"), (PoolSpec{"fast", 1, {{"fast", 0}}}));

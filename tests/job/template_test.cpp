@@ -14,6 +14,9 @@ NewJob full_job() {
   job.queue = "q";
   job.kind = "k";
   job.key = "tenant ä";
+  job.limits = {"smtp", "disk"};
+  job.ordered = true;
+  job.expect = 18us;
   job.content = Content::Command;
   job.program = "/bin/\x80\xff\xc3é";
   job.payload = std::string("\0\xff", 2);
@@ -55,6 +58,9 @@ TEST(Template, KeepsEveryFieldOfAJob) {
   EXPECT_EQ(back.queue, job.queue);
   EXPECT_EQ(back.kind, job.kind);
   EXPECT_EQ(back.key, job.key);
+  EXPECT_EQ(back.limits, job.limits);
+  EXPECT_EQ(back.ordered, job.ordered);
+  EXPECT_EQ(back.expect, job.expect);
   EXPECT_EQ(back.content, job.content);
   EXPECT_EQ(back.program, job.program);
   EXPECT_EQ(back.payload, job.payload);
@@ -92,8 +98,8 @@ TEST(Template, KeepsEveryFieldOfAJob) {
 
 TEST(Template, HasAFieldForEachMemberOfNewJob) {
   // Whoever gives NewJob a member finds this line, and template.cpp.
-  const auto& [queue, kind, key, content, program, payload, priority, delay, at, policy, token, unique, group, expires,
-               deadline, tags, headers, redacted, batch, awaits, trigger] = full_job();
+  const auto& [queue, kind, key, limits, ordered, expect, content, program, payload, priority, delay, at, policy, token,
+               unique, group, expires, deadline, tags, headers, redacted, batch, awaits, trigger] = full_job();
   EXPECT_NE(template_text(full_job()), template_text(NewJob{}));
 }
 
@@ -103,8 +109,18 @@ TEST(Template, KeepsADefaultJobToo) {
 
 TEST(Template, RefusesWhatANewerGalleyWrote) {
   std::string text = template_text(full_job());
-  replace(text, "\"version\":1", "\"version\":2");
+  replace(text, "\"version\":2", "\"version\":3");
   EXPECT_EQ(refused(text), Errc::NewerSchema);
+}
+
+TEST(Template, ReadsWhatTheFirstVersionWrote) {
+  std::string text = template_text(full_job());
+  replace(text, "\"version\":2", "\"version\":1");
+  EXPECT_EQ(refused(text), Errc::Io) << "it had no limits";
+  replace(text, "\"limits\":[\"smtp\",\"disk\"],\"ordered\":true,\"expect_us\":18,", "");
+  const NewJob back = template_from(text, "").value();
+  EXPECT_EQ(back.key, full_job().key);
+  EXPECT_TRUE(back.limits.empty() && !back.ordered && back.expect == Duration{0});
 }
 
 TEST(Template, RefusesMembersThatAreUnknownMissingOrOfAnotherType) {

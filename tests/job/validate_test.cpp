@@ -83,6 +83,16 @@ TEST(Validate, BoundsAUniqueKeyAndItsEnumerations) {
             "unique on_conflict: 3 is not allowed; allowed is ignore, replace or error");
 }
 
+TEST(Validate, BoundsLimitsOrderAndExpectedRunTime) {
+  expect_fine([](NewJob& job) { job.limits = {"smtp", "a", "b", "c"}; });
+  expect_fine([](NewJob& job) { job.key = "k", job.ordered = true, job.expect = 1us; });
+  EXPECT_NE(refused([](NewJob& job) { job.limits = {"a", "b", "c", "d", "e"}; }).find("0..4"), std::string::npos);
+  EXPECT_NE(refused([](NewJob& job) { job.limits = {"a,b"}; }).find("a,b"), std::string::npos);
+  EXPECT_NE(refused([](NewJob& job) { job.limits = {"a", "a"}; }).find("once"), std::string::npos);
+  EXPECT_NE(refused([](NewJob& job) { job.ordered = true; }).find("needs a key"), std::string::npos);
+  EXPECT_NE(refused([](NewJob& job) { job.expect = -1us; }).find("expect"), std::string::npos);
+}
+
 TEST(Validate, BoundsAGroup) {
   const auto group = [](Group value) {
     return [value](NewJob& job) {

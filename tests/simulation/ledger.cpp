@@ -2,12 +2,19 @@
 
 #include <algorithm>
 
+#include "job/settle.hpp"
+
 namespace galley::simulation {
 
 namespace {
 
 std::string of(JobId id) { return "job " + std::to_string(id); }
 std::string of(const job::ClaimId& claim) { return of(claim.job) + " epoch " + std::to_string(claim.epoch); }
+
+bool is_one_further(const job::Counters& before, const job::Counters& after) {
+  const int counted = after.errors + after.pauses + after.snoozes - before.errors - before.pauses - before.snoozes;
+  return after.attempts == before.attempts + 1 && after.crashes == before.crashes && counted >= 0 && counted <= 1;
+}
 
 }  // namespace
 
@@ -95,10 +102,11 @@ void Ledger::finished_one(const store::Finish& finish, store::FinishAnswer answe
       break;
     default: break;
   }
-  const job::Counters& before = known.counters;
   const job::Counters& after = finish.counters;
-  const int counted = after.errors + after.pauses + after.snoozes - before.errors - before.pauses - before.snoozes;
-  if (after.attempts != before.attempts + 1 || after.crashes != before.crashes || counted < 0 || counted > 1) {
+  job::Counters moved_on = known.counters;  // its checkpoint says so: what kept it from its end is counted anew
+  moved_on.pauses = 0;
+  moved_on.crashes = 0;
+  if (!is_one_further(known.counters, after) && !is_one_further(moved_on, after)) {
     violated(Rule::Counters, of(finish.claim) + " is finished with counters that are not one attempt further");
   }
   known.counters = after;
@@ -148,7 +156,11 @@ void Ledger::renewed(std::span<const store::Renewal> renewals, const std::vector
     if (answers[i].held != is_current(claim)) {
       violated(Rule::Fence, of(claim) + (answers[i].held ? " is lost and was renewed" : " is held and was refused"));
     }
-    if (answers[i].held) facts_.at(claim.job).lease_until = clock_.mono() + lease;
+    if (!answers[i].held) continue;
+    Fact& known = facts_.at(claim.job);
+    known.lease_until = clock_.mono() + lease;
+    const bool moved_on = renewals[i].checkpoint && *renewals[i].checkpoint != known.checkpoint;
+    if (moved_on) known.counters = job::moved_on(known.counters);
   }
 }
 
@@ -234,6 +246,7 @@ void Ledger::meet(JobId id, Fact& known, const job::JobRecord& record) {
   }
   if (record.state == JobState::Ready && known.state != JobState::Ready) known.place = call_;
   known.state = record.state;
+  known.checkpoint = record.checkpoint;
   known.touched = false;
   if (!is_ended(known.state)) return;
   known.finished_at = record.finished_at.value_or(Time{});

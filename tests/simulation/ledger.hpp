@@ -36,6 +36,7 @@ struct Fact {
   JobState state = JobState::Scheduled;
   Time finished_at{};
   job::Counters counters;
+  std::string checkpoint;
   std::int64_t place = 0;  ///< of a ready job: the call by which it became ready
   std::int64_t epoch = 0;  ///< of its last claim
   bool held = false;

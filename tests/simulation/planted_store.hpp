@@ -25,6 +25,7 @@ enum class Bug : std::uint8_t {
   ForgetToken,     ///< a repeated enqueue is a second job
   ForgetUnique,    ///< a key is held by many
   CountNoErrors,   ///< errors are not counted
+  HoardAhead,      ///< a worker (not its store) neither starts nor gives back what no slot of its has come for
 };
 
 class PlantedStore final : public engine::ForwardingStore {

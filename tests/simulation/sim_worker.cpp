@@ -29,6 +29,7 @@ engine::CoreOptions SimWorker::options(Draw& draw, const WorkerSettings& setting
   options.shutdown_grace = draw.duration(std::chrono::seconds(1), std::chrono::seconds(60));
   options.may_abandon = draw.chance(0.7);
   options.random = base::Random(draw.bits());
+  options.brief_after = 2;
   return options;
 }
 
@@ -81,13 +82,22 @@ SimWorker::Turned SimWorker::turn() {
 
 // ---- the watchdog -----------------------------------------------------------------------------------------------
 
-bool SimWorker::watchdog_due() { return clock_.mono() >= shared_.core.next_deadline(); }
+base::Mono SimWorker::watch_at() const {
+  const engine::WorkerCore& core = shared_.core;
+  return settings_.hoards && !core.stopping() ? core.running().next_deadline() : core.next_deadline();
+}
+
+bool SimWorker::watchdog_due() { return clock_.mono() >= watch_at(); }
 
 void SimWorker::watch() {
   for (const engine::Action& action : shared_.core.due(clock_.mono())) {
     const auto at = handlers_.find(action.slot);
     if (at == handlers_.end() || at->second.attempt->claim().id != action.claim) continue;
     Handler& handler = at->second;
+    if (action.kind == engine::Action::Kind::Stuck) {
+      trace_.say(name_, "reports job " + std::to_string(action.claim.job) + " as stuck");
+      continue;
+    }
     trace_.say(name_, (action.kind == engine::Action::Kind::Stop ? "stops job " : "kills job ") +
                           std::to_string(action.claim.job) + " " + std::string(engine::name(action.reason)));
     handler.stopped = true;
@@ -100,6 +110,10 @@ void SimWorker::watch() {
     handler.attempt->request_stop();
     if (!handler.stubborn) handler.ends_at = std::min(handler.ends_at, clock_.mono() + handler.reaction);
   }
+  std::vector<engine::Start> starts;
+  if (!settings_.hoards) starts = shared_.core.overtake(clock_.mono());
+  for (engine::Start& start : starts) adopt(start);
+  dispatcher_.start(starts);
   wake();
 }
 
@@ -113,9 +127,12 @@ void SimWorker::adopt(engine::Start& start) {
   handler.endless = draw_.chance(settings_.endless);
   handler.reaction = draw_.duration(kShortest, settings_.lease / 10);
   const base::Mono now = clock_.mono();
+  handler.began_at = now;
+  const bool brief = draw_.chance(settings_.brief);
   const bool over_leases = draw_.chance(0.3);
-  const Duration time =
-      over_leases ? draw_.duration(settings_.lease / 2, 4 * settings_.lease) : draw_.duration(kShortest, kLongest);
+  const Duration time = brief         ? draw_.duration(Duration(1), kShortest)
+                        : over_leases ? draw_.duration(settings_.lease / 2, 4 * settings_.lease)
+                                      : draw_.duration(kShortest, kLongest);
   handler.ends_at = handler.endless ? engine::kNever : now + time;
   handler.speaks_at = draw_.chance(0.3) ? now + draw_.duration(kShortest, kLongest) : engine::kNever;
   handler.attempt =
@@ -133,9 +150,14 @@ bool SimWorker::launch(SlotId slot) {
     handlers_.erase(slot);
     return false;
   }
+  begin(slot);
+  return true;
+}
+
+void SimWorker::begin(SlotId slot) {
+  const job::ClaimId& claim = handlers_.at(slot).attempt->claim().id;
   trace_.say(name_, "runs job " + std::to_string(claim.job) + " epoch " + std::to_string(claim.epoch));
   starts_.begins(claim);
-  return true;
 }
 
 std::optional<SlotId> SimWorker::handler_due() const {
@@ -152,7 +174,7 @@ void SimWorker::speak(SlotId slot) {
   if (now >= handler.ends_at) return end(slot);
   handler.speaks_at = now + draw_.duration(kShortest, kLongest);
   handler.attempt->progress("half");
-  (void)handler.attempt->save_checkpoint(std::to_string(handler.attempt->epoch()));
+  (void)handler.attempt->save_checkpoint(std::to_string(handler.attempt->epoch() / 4));  // not every one moves on
 }
 
 void SimWorker::end(SlotId slot) {
@@ -185,10 +207,15 @@ void SimWorker::end(SlotId slot) {
   trace_.say(name_, "ended job " + std::to_string(handler.attempt->id()) + " plan " + std::to_string(plan));
   if (end.not_started) {
     shared_.core.on_not_started(slot, clock_.mono());
-  } else {
-    shared_.core.on_ended(slot, std::move(end));
+    return wake();
   }
+  end.report.run_time = clock_.mono() - handler.began_at;
+  shared_.core.on_ended(slot, std::move(end));
+  auto next = shared_.core.next(slot, clock_.mono());
   wake();
+  if (!next) return;
+  adopt(*next);
+  begin(slot);
 }
 
 SimWorker::Handler* SimWorker::running(const engine::SlotClaim& claim) {
@@ -201,7 +228,7 @@ store::Renewal SimWorker::renewal(const engine::SlotClaim& claim) {
   return handler ? handler->attempt->renewal() : store::Renewal{claim.claim, {}, {}};
 }
 
-void SimWorker::told(const engine::SlotClaim& claim) {
+void SimWorker::told(const engine::SlotClaim& claim, bool) {
   if (Handler* const handler = running(claim)) handler->attempt->told();
 }
 
@@ -215,7 +242,7 @@ engine::AttemptEnd SimWorker::snapshot(SlotId slot) {
 // ---- the world --------------------------------------------------------------------------------------------------
 
 base::Mono SimWorker::next_wake(bool with_dispatcher) {
-  base::Mono next = shared_.core.next_deadline();
+  base::Mono next = watch_at();
   if (with_dispatcher && waits_until_) next = std::min(next, *waits_until_);
   for (const auto& [slot, handler] : handlers_) next = std::min({next, handler.ends_at, handler.speaks_at});
   return next;

@@ -21,6 +21,8 @@ struct WorkerSettings {
   double endless = 0;      ///< how many never end
   double not_started = 0;  ///< how many claims find no thread or no room
   double deaf = 0;         ///< how many rings are missed
+  bool hoards = false;     ///< a planted bug: see Bug::HoardAhead
+  double brief = 0;        ///< how many attempts take less than a millisecond: their kinds are claimed ahead
 };
 
 /// Asked before an attempt begins; throws a Violation where it must not.
@@ -40,6 +42,7 @@ class SimWorker final : private engine::Runner {
     bool killed = false;
     bool slept = false;  ///< its worker did not run for a while: it could not be stopped in time
     Duration reaction{0};
+    base::Mono began_at{};
     bool stopped = false;  ///< it was asked to
     base::Mono ends_at{};
     base::Mono speaks_at{};
@@ -75,6 +78,8 @@ class SimWorker final : private engine::Runner {
   [[nodiscard]] const std::string& stalled() { return shared_.core.stalled(); }
   [[nodiscard]] const std::map<engine::SlotId, Handler>& handlers() const noexcept { return handlers_; }
   [[nodiscard]] bool has_endless() const;
+  /// Since when it has had a claim ahead; nothing: it has none.
+  [[nodiscard]] std::optional<base::Mono> ahead_since() const { return shared_.core.ahead_since(); }
   /// Without new stubborn or endless handlers from now on.
   void calm() { settings_ = {.lease = settings_.lease}; }
 
@@ -91,11 +96,13 @@ class SimWorker final : private engine::Runner {
   bool launch(engine::SlotId slot) override;
   void changed() override {}
   store::Renewal renewal(const engine::SlotClaim& claim) override;
-  void told(const engine::SlotClaim& claim) override;
+  void told(const engine::SlotClaim& claim, bool queue_paused) override;
   bool has_completed_itself(const engine::SlotClaim&) override { return false; }
   engine::AttemptEnd snapshot(engine::SlotId slot) override;
 
   [[nodiscard]] Handler* running(const engine::SlotClaim& claim);
+  [[nodiscard]] base::Mono watch_at() const;
+  void begin(engine::SlotId slot);
   void end(engine::SlotId slot);
   void wake() { woken_ = woken_ || shared_.dispatcher_waits; }
   static engine::CoreOptions options(Draw& draw, const WorkerSettings& settings);

@@ -83,7 +83,8 @@ INSTANTIATE_TEST_SUITE_P(All, PlantedBug,
                                          Planted{"LoseEnqueue", Bug::LoseEnqueue, Rule::Kept},
                                          Planted{"ForgetToken", Bug::ForgetToken, Rule::Kept},
                                          Planted{"ForgetUnique", Bug::ForgetUnique, Rule::Unique},
-                                         Planted{"CountNoErrors", Bug::CountNoErrors, Rule::Counters}),
+                                         Planted{"CountNoErrors", Bug::CountNoErrors, Rule::Counters},
+                                         Planted{"HoardAhead", Bug::HoardAhead, Rule::Ahead}),
                          [](const auto& planted) { return std::string(planted.param.name); });
 
 }  // namespace galley::simulation

@@ -23,13 +23,14 @@ enum class Rule : std::uint8_t {
   Unique,      ///< a unique key is held by one live job
   QueueBound,  ///< no enqueue exceeds a queue's bound
   ClaimBound,  ///< no claim brings more than was asked for, or anything else
+  Ahead,       ///< what a worker has claimed ahead starts, or is given back, in time
   Drained,     ///< without faults every job ends
 };
 
 [[nodiscard]] inline std::string_view name(Rule rule) noexcept {
-  constexpr std::string_view kNames[] = {"kept",    "one claim",   "epoch",       "fence",  "lease",
-                                         "overlap", "order",       "counters",    "state",  "statistics",
-                                         "unique",  "queue bound", "claim bound", "drained"};
+  constexpr std::string_view kNames[] = {"kept",    "one claim",   "epoch",       "fence", "lease",
+                                         "overlap", "order",       "counters",    "state", "statistics",
+                                         "unique",  "queue bound", "claim bound", "ahead", "drained"};
   return kNames[static_cast<std::size_t>(rule)];
 }
 

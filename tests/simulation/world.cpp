@@ -25,6 +25,7 @@ WorkerSettings draw_settings(Draw& draw) {
   if (draw.chance(0.2)) settings.endless = 0.1;
   if (draw.chance(0.2)) settings.not_started = 0.1;
   if (draw.chance(0.3)) settings.deaf = 0.5;
+  if (draw.chance(0.5)) settings.brief = draw.chance(0.5) ? 0.7 : 0.98;
   return settings;
 }
 
@@ -72,7 +73,9 @@ World::World(std::uint64_t seed, Bug bug)
       store_(std::make_unique<WatchedStore>(std::make_unique<PlantedStore>(store::open_memory(clock_), bug), ledger_),
              *this),
       happens_at_(clock_.mono()),
-      jobs_left_(draw_.between(5, 40)) {}
+      jobs_left_(draw_.between(5, 40)) {
+  settings_.hoards = bug == Bug::HoardAhead;
+}
 
 void World::run() {
   join();
@@ -89,6 +92,7 @@ bool World::runs(const SimWorker& worker) const { return !worker.doomed && clock
 void World::move(base::Mono no_later) {
   ++moves_;
   if (depth_ == 0) bury();
+  check_ahead();
   if (move_urgent()) return;
   if (!calm_ && clock_.mono() >= happens_at_) {
     happens_at_ = clock_.mono() + draw_.duration(1ms, 10s);
@@ -128,6 +132,16 @@ bool World::move_one() {
     turn(*draw_.one_of(ready));
   }
   return true;
+}
+
+/// A second more than it should take: the clock goes on in steps.
+void World::check_ahead() const {
+  const base::Mono latest = clock_.mono() - engine::Ahead::kPatience - 1s;
+  for (const auto& worker : workers_) {
+    if (!runs(*worker) || worker->frozen_until > latest) continue;
+    const auto since = worker->ahead_since();
+    if (since && *since < latest) violated(Rule::Ahead, worker->name() + " has not begun what it has claimed ahead");
+  }
 }
 
 void World::advance(base::Mono no_later) {

@@ -65,6 +65,7 @@ class World final : private Witness, private Road, private Starts {
   void move(base::Mono no_later);
   bool move_urgent();
   bool move_one();
+  void check_ahead() const;
   void advance(base::Mono no_later);
   [[nodiscard]] bool runs(const SimWorker& worker) const;
   void turn(SimWorker& worker);

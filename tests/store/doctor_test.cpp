@@ -26,12 +26,12 @@ class Patient {
  public:
   // The ids of what is in it.
   static constexpr JobId kReady = 1, kScheduled = 2, kCompleted = 3, kDead = 4, kRunning = 5, kCommand = 6, kGroup = 7,
-                         kMember = 8, kCallback = 9;
+                         kMember = 8, kCallback = 9, kKeyed = 10, kOrdered = 11;
 
   Patient() {
     WorkerCard card;
     card.queues = {"default"};
-    card.kinds = {"k", "done", "dies", "runs", "callback", "group", "member"};
+    card.kinds = {"k", "done", "dies", "runs", "callback", "group", "member", "keyed", "held"};
     card.any_command = true;
     worker_ = store_->join(card).value();
     add_plain_jobs();
@@ -39,6 +39,7 @@ class Patient {
     run("done", job::JobEvent::Complete);
     run("dies", job::JobEvent::Die);
     (void)claim("runs");
+    add_keyed();
     const Measured measured{"default", "k", 1, 0, {}, {}};
     EXPECT_TRUE(store_->report(std::span(&measured, 1)));
   }
@@ -83,6 +84,21 @@ class Patient {
     group.group.max_age = 1h;
     const std::vector jobs{ready, scheduled, done, a_job("dies"), a_job("runs"), command, group};
     EXPECT_EQ(store_->enqueue(jobs).value().back().id, kGroup);
+  }
+  void add_keyed() {
+    LimitRule rule;
+    rule.max_running = 2;
+    EXPECT_TRUE(store_->put_limit({LimitScope::Name, "", "smtp"}, rule));
+    job::NewJob keyed = a_job("keyed");
+    keyed.key = "ann";
+    keyed.limits = {"smtp"};
+    job::NewJob ordered = a_job("keyed");
+    ordered.key = "bob";
+    ordered.ordered = true;
+    job::NewJob held = a_job("held");
+    held.limits = {"smtp"};
+    EXPECT_EQ(store_->enqueue(std::vector{keyed, ordered, held}).value().at(1).id, kOrdered);
+    (void)claim("held");
   }
   void add_batch() {
     const BatchId batch = store_->open_batch("b", "").value();
@@ -135,6 +151,24 @@ const Damage kRepairable[] = {
     {"ACommandsPlaceByProgramGone",
      "DELETE FROM galley_ready WHERE id = 6 AND lane <> (SELECT lane FROM galley_jobs WHERE id = 6)",
      {"ready_missing"}},
+    {"KeyedPlaceGone",
+     "DELETE FROM galley_ready WHERE id = 10 AND lane > 0",
+     {"ready_missing", "key_turn", "key_idle"}},
+    {"ListedPlaceGone", "DELETE FROM galley_ready WHERE id = 10 AND lane < 0", {"ready_missing"}},
+    {"LanesGone", "DELETE FROM galley_keys WHERE idle_us IS NULL", {"ready_missing", "ready_orphan", "turns_orphan"}},
+    {"TurnGone", "DELETE FROM galley_turns WHERE job = 10", {"key_turn"}},
+    {"TurnOfNobody", "INSERT INTO galley_turns VALUES (1, '', 5, 5, 5, 5)", {"turns_orphan"}},
+    {"HolderGone", "UPDATE galley_keys SET holder = 999 WHERE ordered = 1", {"key_holder", "key_turn"}},
+    {"AsideForNothing", "UPDATE galley_keys SET full_limit = 77 WHERE key = 'ann'", {"key_aside", "key_turn"}},
+    {"IdleUnknown", "UPDATE galley_keys SET idle_us = 5 WHERE key = 'ann'", {"key_idle"}},
+    {"LimitMiscounts", "UPDATE galley_uses SET running = 9", {"uses_count"}},
+    {"LimitForgets", "DELETE FROM galley_uses", {"holds_uncounted"}},
+    {"HoldOfNobody",
+     "INSERT INTO galley_holds SELECT 999, limit_id, key FROM galley_uses",
+     {"holds_orphan", "uses_count"}},
+    {"HoldUnmarked", "UPDATE galley_running SET held = 0", {"holds_unmarked"}},
+    {"UseOfNoLimit", "INSERT INTO galley_uses VALUES (99, '', 0, 0)", {"uses_orphan"}},
+    {"ShareOfNoKind", "INSERT INTO galley_shares VALUES (99, 0, 0)", {"shares_orphan"}},
     {"ReadyPlaceMoved", "UPDATE galley_ready SET rank = rank + 5 WHERE id = 1", {"ready_missing", "ready_orphan"}},
     {"ReadyPlaceOfNobody", "INSERT INTO galley_ready VALUES (1, 7, 999)", {"ready_orphan"}},
     {"ReadyAndRunning",
@@ -154,7 +188,7 @@ const Damage kRepairable[] = {
     {"ExpiryOfNobody", "INSERT INTO galley_expiring VALUES (9000000000000000, 999)", {"expiring_orphan"}},
     {"ClaimWithoutJob",
      "INSERT INTO galley_running (id, epoch, worker, lane, lease_us, started_us)"
-     " SELECT 999, 1, worker, lane, lease_us, 0 FROM galley_running",
+     " SELECT 999, 1, worker, lane, lease_us, 0 FROM galley_running WHERE id = 5",
      {"claim_orphan"}},
     {"ClaimUnderAnotherKind", "UPDATE galley_running SET lane = lane + 1", {"claim_lane"}},
     {"ClaimOfNobody", "UPDATE galley_running SET worker = 999", {"claim_of_nobody"}},
@@ -289,7 +323,7 @@ TEST(DoctorsWord, AnIndexThatIsNotItsTablesIsFoundByTheLongCheckAndRebuilt) {
   Patient patient;
   const std::string row = "sqlite_schema WHERE name = 'galley_jobs_key'";
   patient.execute("PRAGMA writable_schema = ON; CREATE TABLE kept AS SELECT * FROM " + row + "; DELETE FROM " + row);
-  patient.execute("UPDATE galley_jobs SET key = 'unseen' WHERE id = 1");  // a connection that knows no such index
+  patient.execute("UPDATE galley_jobs SET key = 'unseen' WHERE id = 3");  // a connection that knows no such index
   patient.execute("PRAGMA writable_schema = ON; INSERT INTO sqlite_schema SELECT * FROM kept");
   patient.execute("DROP TABLE kept");
   EXPECT_EQ(patient.codes(), std::set<std::string>{}) << "the quick check does not look there";
@@ -300,7 +334,7 @@ TEST(DoctorsWord, AnIndexThatIsNotItsTablesIsFoundByTheLongCheckAndRebuilt) {
   EXPECT_TRUE(found[0].repaired);
   EXPECT_TRUE(patient.examine(true).empty());
   Database db(patient.path(), false);
-  EXPECT_EQ(db.number("SELECT id FROM galley_jobs WHERE key = 'unseen'"), 1);
+  EXPECT_EQ(db.number("SELECT id FROM galley_jobs WHERE key = 'unseen'"), 3);
 }
 
 TEST(DoctorsWord, AHugeLogIsTakenOver) {

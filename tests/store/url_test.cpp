@@ -27,7 +27,12 @@ TEST(StoreUrl, TheBusyTimeoutIsADurationUpToTenMinutes) {
 }
 
 TEST(StoreUrl, AnUnknownOptionIsNamed) {
-  EXPECT_NE(refusal("sqlite:a.db?durable=1").find("unknown option 'durable=1'"), std::string::npos);
+  EXPECT_NE(refusal("sqlite:a.db?durable=1").find("unknown option \"durable=1\""), std::string::npos);
+}
+
+TEST(StoreUrl, ARefusalIsPrintableAndShortWhateverWasGiven) {
+  EXPECT_NE(refusal("\x1b[2J").find("\"\\x1b[2J\""), std::string::npos);
+  EXPECT_LT(refusal(std::string(100'000, 'x')).size(), 1'000U);
 }
 
 }  // namespace

@@ -18,10 +18,15 @@ Operated MemoryStore::alter_one(JobId id, const Alteration& change, const Now& n
   if (!job) return Operated::NotFound;
   auto& record = job->record;
   if (record.state == JobState::Running) return Operated::WrongState;
+  if (record.state == JobState::Ready) leave_lane(*job, now);
+  if (change.queue && *change.queue != record.queue) drop_holder(*job);
   record.queue = change.queue.value_or(record.queue);
   record.priority = change.priority.value_or(record.priority);
   job->gathers = false;
-  if (record.state == JobState::Ready) take_place(*job, now);
+  if (record.state == JobState::Ready) {
+    take_place(*job, now);
+    enter_lane(*job, now);
+  }
   return Operated::Done;
 }
 

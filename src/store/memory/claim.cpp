@@ -25,6 +25,12 @@ class Budget {
     return at == kinds_.end() ? nullptr : &at->second;
   }
 
+  /// What the jobs that it is compared with have in common: its kind, or of a command what the request asks for.
+  [[nodiscard]] std::string group(const job::JobRecord& job) const {
+    if (job.content != job::Content::Command) return "kind " + job.kind;
+    return any_program_ ? "any" : "program " + job.program;
+  }
+
  private:
   std::map<std::string, std::int64_t> kinds_;
   std::set<std::string> programs_;
@@ -44,6 +50,17 @@ Result<void> MemoryStore::check_workers(std::span<const ClaimRequest> requests) 
   return {};
 }
 
+/// By rank; ties are settled by their ids.
+std::vector<Entry*> MemoryStore::ready_in(const std::string& queue, const Now& now) {
+  std::vector<Entry*> ready;
+  for (auto& [id, job] : jobs_) {
+    const auto& record = job.record;
+    if (record.state == JobState::Ready && record.queue == queue && !is_over(job, now)) ready.push_back(&job);
+  }
+  std::stable_sort(ready.begin(), ready.end(), [](const Entry* a, const Entry* b) { return a->rank < b->rank; });
+  return ready;
+}
+
 Claimed MemoryStore::claim_one(const ClaimRequest& request, const Now& now) {
   if (expire(limits::kMaxStep, now) > 0) made_room_ = true;
   for (const std::string& queue : request.queues) promote(&queue, limits::kMaxStep, now);
@@ -51,25 +68,40 @@ Claimed MemoryStore::claim_one(const ClaimRequest& request, const Now& now) {
 
   Claimed answer;
   Budget budget(request);
+  std::optional<Duration> until;
+  const auto limit = static_cast<std::size_t>(request.limit);
   for (const std::string& queue : request.queues) {
     if (paused_.contains(queue)) continue;
-    std::vector<Entry*> ready;
-    for (auto& [id, job] : jobs_) {
-      const auto& record = job.record;
-      if (record.state == JobState::Ready && record.queue == queue && budget.of(record)) ready.push_back(&job);
+    std::map<std::string, std::vector<Entry*>> kinds;
+    for (Entry* const job : ready_in(queue, now)) {
+      if (budget.of(job->record)) kinds[budget.group(job->record)].push_back(job);
     }
-    // They come in the order of their ids, which settles ties.
-    std::stable_sort(ready.begin(), ready.end(), [](const Entry* a, const Entry* b) { return a->rank < b->rank; });
-    for (Entry* const job : ready) {
-      if (answer.claims.size() == static_cast<std::size_t>(request.limit)) break;
-      std::int64_t& left = *budget.of(job->record);
-      if (left == 0 || is_over(*job, now)) continue;
-      --left;
+    while (answer.claims.size() < limit) {
+      Next best;
+      std::optional<Duration> waits;
+      for (const auto& [kind, jobs] : kinds) {
+        if (jobs.empty() || *budget.of(jobs.front()->record) <= 0) continue;
+        const Next next = next_of(jobs, now);
+        if (next.until) waits = waits ? std::min(*waits, *next.until) : *next.until;
+        if (!next.job) continue;
+        const auto at = [](const Next& one) { return std::pair(one.rank(), one.job->record.id); };
+        if (!best.job || at(next) < at(best)) best = next;
+      }
+      if (!best.job) {
+        if (waits) until = until ? std::min(*until, *waits) : *waits;
+        break;
+      }
+      --*budget.of(best.job->record);
       made_room_ = made_room_ || max_waiting_.contains(queue);
-      answer.claims.push_back(start(*job, request, now));
+      take_turn(best);
+      answer.claims.push_back(start(*best.job, request, now));
+      std::erase(kinds[budget.group(best.job->record)], best.job);
     }
   }
   answer.next_due = next_due(&request.queues, now);
+  if (until && answer.claims.size() < limit) {  // else it has no free slot that could wait for it
+    answer.next_due = answer.next_due ? std::min(*answer.next_due, *until) : *until;
+  }
   return answer;
 }
 
@@ -80,6 +112,8 @@ job::Claim MemoryStore::start(Entry& job, const ClaimRequest& request, const Now
   job.worker = request.worker;
   job.lease_until = now.mono + request.lease;
   record.worker = workers_.at(request.worker).stats.card.name;
+  start_holds(job, now);
+  if (record.ordered) lanes_[lane_name(record)].holder = record.id;
   job.started_before = record.started_at;
   record.started_at = now.wall;
   return {.id = {record.id, job.epoch},

@@ -1,5 +1,6 @@
 // The end of claims, and their renewal.
 
+#include "job/settle.hpp"
 #include "store/check.hpp"
 #include "store/memory/memory_impl.hpp"
 
@@ -68,6 +69,7 @@ FinishAnswer MemoryStore::finish_one(const Finish& finish, const Now& now) {
     record.result = finish.result;
   }
   if (finish.checkpoint) record.checkpoint = *finish.checkpoint;
+  end_holds(*job, finish.event == JobEvent::Release, now);
   move(*job, settled(finish.event, record.cancel_requested), now, finish.delay);
   return FinishAnswer::Finished;
 }
@@ -96,7 +98,10 @@ Result<std::vector<Renewed>> MemoryStore::renew(std::span<const Renewal> renewal
     }
     job->lease_until = now().mono + lease;
     if (renewal.progress) job->record.progress = *renewal.progress;
-    if (renewal.checkpoint) job->record.checkpoint = *renewal.checkpoint;
+    if (renewal.checkpoint && *renewal.checkpoint != job->record.checkpoint) {
+      job->record.checkpoint = *renewal.checkpoint;
+      job->record.counters = job::moved_on(job->record.counters);
+    }
     answers.push_back({.held = true,
                        .cancel_requested = job->record.cancel_requested,
                        .queue_paused = paused_.contains(job->record.queue)});

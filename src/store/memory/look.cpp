@@ -68,6 +68,7 @@ Result<std::vector<QueueStats>> MemoryStore::queues() {
   std::map<std::string, const Entry*> first;  // the job that runs next, by queue
   for (const std::string& queue : paused_) queues[queue].paused = true;
   for (const auto& [queue, most] : max_waiting_) queues[queue].max_waiting = most;
+  for (const auto& [queue, order] : orders_) queues[queue].order = order;
   for (const auto& [id, job] : jobs_) {
     const auto& record = job.record;
     ++queues[record.queue].count[static_cast<std::size_t>(record.state)];

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "store/check.hpp"
+#include "store/lane_rules.hpp"
 #include "store/memory/memory_impl.hpp"
 
 namespace galley::store::memory {
@@ -41,6 +42,7 @@ Result<void> MemoryStore::report(std::span<const Measured> measured) {
     all.failed = sum(all.failed, one.failed);
     all.wait.merge(one.wait);
     all.run.merge(one.run);
+    if (one.run.count() > 0) learn(learned_[{one.queue, one.kind}], one.run);
   }
   return {};
 }

@@ -12,6 +12,7 @@
 #include <tuple>
 #include <vector>
 
+#include "store/lane_rules.hpp"
 #include "store/limit_rules.hpp"
 #include "store/schedule_rules.hpp"
 #include "store/store.hpp"
@@ -22,6 +23,36 @@ namespace galley::store::memory {
 struct Now {
   base::Mono mono;
   Time wall;
+};
+
+/// What makes a lane: its jobs are claimed in turn with those of the other lanes of its kind. `limits`: as text_of; not
+/// of ordered jobs, which keep their order whatever each is limited by.
+struct LaneName {
+  std::string queue;
+  std::string kind;
+  std::string program;
+  std::string key;
+  std::string limits;
+  bool ordered = false;
+  friend auto operator<=>(const LaneName&, const LaneName&) = default;
+};
+
+struct LaneState {
+  std::int64_t turn = 0;
+  Time idle_since{};
+  JobId holder = 0;  ///< of an ordered lane: the job that has started and not ended
+};
+
+struct Limit {
+  std::int64_t id = 0;
+  LimitRule rule;
+  std::map<std::string, Use> uses;  ///< by key; of each key's limit; else by ""
+};
+
+/// A claim counts under this limit.
+struct Hold {
+  std::int64_t limit = 0;
+  std::string key;
 };
 
 /// A job, and what only the store knows of it.
@@ -38,6 +69,7 @@ struct Entry {
   base::Mono lease_until{};            ///< of a running job
   std::optional<Time> started_before;  ///< of a running job: what a release brings back
   std::deque<job::AttemptRecord> attempts;
+  std::vector<Hold> holds;      ///< of a running job
   bool ended_silently = false;  ///< the last attempt completed and left nothing to keep
 };
 
@@ -59,6 +91,9 @@ struct Member {
   WorkerStats stats;
   bool left = false;  ///< gone, but claims of it are still to be recovered
 };
+
+[[nodiscard]] bool is_plain(const job::JobRecord& job);  ///< of no lane of its own: it has neither key nor limits
+[[nodiscard]] LaneName lane_name(const job::JobRecord& job);
 
 /// What the bells listen to. It has a lock of its own, so that an interrupt never waits for a verb.
 struct Chime {
@@ -100,6 +135,12 @@ class MemoryStore final : public Store {
   Result<void> resume(const std::string& queue) override;
   Result<void> set_max_waiting(const std::string& queue, std::optional<std::int64_t> most) override;
   Result<void> set_max_bytes(std::optional<std::int64_t> most) override;
+  Result<void> set_order(const std::string& queue, job::Order order) override;
+  Result<void> set_weight(const std::string& queue, const std::string& key, int weight) override;
+  Result<void> put_limit(const LimitTarget& target, const LimitRule& rule) override;
+  Result<void> remove_limit(const LimitTarget& target) override;
+  Result<std::vector<LimitStats>> limits() override;
+  Result<Standing> standing(JobId id) override;
   Result<BatchId> open_batch(const std::string& name, const std::string& token) override;
   Result<void> seal_batch(BatchId batch) override;
   Result<BatchStats> find_batch(BatchId batch) override;
@@ -178,7 +219,37 @@ class MemoryStore final : public Store {
   std::size_t expire(std::size_t limit, const Now& now);
   /// Until the first waiting job is over; not positive: one is.
   [[nodiscard]] std::optional<Duration> next_expiry(const Now& now) const;
+  // share.cpp
+  [[nodiscard]] job::Order order_of(const std::string& queue) const;
+  [[nodiscard]] int weight_of(const job::JobRecord& job) const;
+  [[nodiscard]] Share& share_of(const job::JobRecord& job);
+  /// A job has become ready, or is not any more; before its queue, key or limits change.
+  void enter_lane(const Entry& entry, const Now& now);
+  void leave_lane(const Entry& entry, const Now& now);
+  void drop_holder(const Entry& entry);
+  struct Bound {
+    const LimitTarget* target;
+    Limit* limit;
+    std::string key;
+  };
+  /// The limits that bind a job.
+  [[nodiscard]] std::vector<Bound> bounds_of(const job::JobRecord& job);
+  [[nodiscard]] std::optional<FullLimit> full_limit(const job::JobRecord& job, const Now& now);
+  void start_holds(Entry& entry, const Now& now);
+  /// The claim is over; `never`: its job was put back before it ran.
+  void end_holds(Entry& entry, bool never, const Now& now);
+  struct Next {
+    Entry* job = nullptr;
+    bool competed = false;            ///< it is of no lane, and others of its kind are
+    std::optional<Duration> until{};  ///< where a rate is in the way
+    [[nodiscard]] std::int64_t rank() const;
+  };
+  /// Which of a kind's ready jobs, given by rank, runs next.
+  [[nodiscard]] Next next_of(const std::vector<Entry*>& ready, const Now& now);
+  void take_turn(const Next& next);
+
   [[nodiscard]] Claimed claim_one(const ClaimRequest& request, const Now& now);
+  [[nodiscard]] std::vector<Entry*> ready_in(const std::string& queue, const Now& now);
   [[nodiscard]] job::Claim start(Entry& entry, const ClaimRequest& request, const Now& now);
   /// Makes the earliest due jobs ready, of `queue` or of all; returns how many, at most `limit`.
   std::size_t promote(const std::string* queue, std::size_t limit, const Now& now);
@@ -228,6 +299,13 @@ class MemoryStore final : public Store {
   std::uint64_t signals_ = 0;
   std::map<std::string, Recurring> schedules_;
   std::map<MinuteKey, Minute> minutes_;
+  std::map<LaneName, LaneState> lanes_;
+  std::map<std::pair<std::string, std::string>, Share> shares_;  // by queue and kind; of commands: without a kind
+  std::map<LimitTarget, Limit> limits_;
+  std::int64_t last_limit_ = 0;
+  std::map<std::pair<std::string, std::string>, int> weights_;       // by queue and key
+  std::map<std::string, job::Order> orders_;                         // but Fifo
+  std::map<std::pair<std::string, std::string>, Duration> learned_;  // run times, by queue and kind
   Chime chime_;
 };
 

@@ -35,6 +35,8 @@ void MemoryStore::replace(Entry& held, job::NewJob job, const Now& now) {
     held.token = job.token;
     tokens_[job.token] = held.record.id;
   }
+  if (held.record.state == JobState::Ready) leave_lane(held, now);
+  drop_holder(held);
   give(held, job);
   held.record.progress.clear();  // of the former payload
   held.record.checkpoint.clear();

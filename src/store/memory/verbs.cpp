@@ -39,7 +39,12 @@ Entry* MemoryStore::held(const job::ClaimId& claim) {
 
 void MemoryStore::take_place(Entry& job, const Now& now) {
   last_tick_ = std::max(last_tick_ + 1, now.wall.time_since_epoch().count());
-  job.rank = job::rank(last_tick_, job.record.priority);
+  const auto& record = job.record;
+  const auto learned = learned_.find({record.queue, record.kind});
+  const Duration expected = record.expect != Duration{0} || learned == learned_.end() ? record.expect : learned->second;
+  job.rank = record.ordered
+                 ? last_tick_
+                 : job::rank(order_of(record.queue), last_tick_, record.priority, expected, record.deadline_at);
   job.ready_since = Time(Duration(last_tick_));
 }
 
@@ -48,6 +53,7 @@ void MemoryStore::move(Entry& job, job::JobEvent event, const Now& now, Duration
   GALLEY_ASSERT(to);
   auto& record = job.record;
   const bool was_ended = is_ended(record.state);
+  if (record.state == JobState::Ready) leave_lane(job, now);
   record.state = *to;
   const std::optional<Time> due = std::exchange(record.due_at, std::nullopt);
   record.finished_at.reset();
@@ -56,11 +62,13 @@ void MemoryStore::move(Entry& job, job::JobEvent event, const Now& now, Duration
     record.cancel_requested = false;
   }
   if (*to == JobState::Scheduled) record.due_at = now.wall + delay;
-  if (*to == JobState::Ready && event != job::JobEvent::Release) take_place(job, now);
   if (event == job::JobEvent::Revive) {  // a person wants it to run
     record.expires_at.reset();
     record.deadline_at.reset();
   }
+  if (*to == JobState::Ready && event != job::JobEvent::Release) take_place(job, now);
+  if (*to == JobState::Ready) enter_lane(job, now);
+  if (is_ended(*to) || (event == job::JobEvent::Release && !record.started_at)) drop_holder(job);
   if (event == job::JobEvent::Due && due) job.ready_since = std::min(job.ready_since, *due);
   if (is_ended(*to)) {
     record.finished_at = now.wall;
@@ -74,6 +82,8 @@ void MemoryStore::move(Entry& job, job::JobEvent event, const Now& now, Duration
 void MemoryStore::forget(JobId id) {
   const auto at = jobs_.find(id);
   if (!at->second.token.empty()) tokens_.erase(at->second.token);
+  if (at->second.record.state == JobState::Ready) leave_lane(at->second, now());
+  drop_holder(at->second);
   const BatchId batch = at->second.record.batch;
   const JobState state = at->second.record.state;
   jobs_.erase(at);
@@ -142,6 +152,10 @@ void MemoryStore::give(Entry& entry, const job::NewJob& job) {
   record.tags = job.tags;
   record.headers = job.headers;
   record.redacted = job.redacted;
+  record.limits = job.limits;
+  std::sort(record.limits.begin(), record.limits.end());
+  record.ordered = job.ordered;
+  record.expect = job.expect;
   if (!job.group.key.empty()) {
     record.group = job.group;
     record.payload = "[" + job.payload + "]";
@@ -169,6 +183,7 @@ void MemoryStore::begin(Entry& entry, const job::NewJob& job, const Now& now) {
   } else {
     record.state = JobState::Ready;
     take_place(entry, now);
+    enter_lane(entry, now);
   }
 }
 

@@ -48,7 +48,7 @@ Backend::Backend(const SqliteOptions& options)
       }) {
   prepare_schema(db_, path_, options.adopt);
   db_.execute("PRAGMA temp_store = MEMORY");
-  db_.execute("PRAGMA wal_autocheckpoint = 4000");      // 16 MiB of log: a checkpoint syncs twice, so it should be rare
+  db_.bound_log();
   db_.execute("PRAGMA cache_size = -8192");             // 8 MiB: a worker without work stays small
   db_.execute("PRAGMA journal_size_limit = 67108864");  // what a burst leaves of the log is given back
   synchronous(Sync::Yes);
@@ -94,6 +94,11 @@ std::optional<JobRow> read_row(Database& db, JobId id) {
   job.expires_us = row.maybe(13);
   job.deadline_us = row.maybe(14);
   job.batch = row.integer(15);
+  job.has_error = row.integer(16) != 0;
+  if (!row.null(17)) job.place.key = row.text(17);
+  if (!row.null(18)) job.place.limits = row.text(18);
+  job.place.ordered = row.integer(19) != 0;
+  job.expect_us = row.integer(20);
   job.place.expires_us = over_at(job.started_us.has_value(), job.expires_us, job.deadline_us);
   return job;
 }
@@ -106,9 +111,16 @@ std::optional<std::int64_t> over_at(bool started, std::optional<std::int64_t> ex
 
 void write_row(Database& db, JobId id, const JobMove& move) {
   const job::Counters& c = move.counters;
+  if (!move.set_error) {
+    Query(db, Sql::MoveJob)
+        .bind(name(move.state), move.position, c.attempts, c.errors, c.pauses, c.snoozes, c.crashes, move.started_us,
+              move.epoch, move.extras, id)
+        .run();
+    return;
+  }
   Query(db, Sql::PutJob)
       .bind(name(move.state), move.position, c.attempts, c.errors, c.pauses, c.snoozes, c.crashes, move.started_us,
-            move.epoch, move.set_error, move.error, move.error_class, move.extras, id)
+            move.epoch, move.error, move.error_class, move.extras, id)
       .run();
 }
 

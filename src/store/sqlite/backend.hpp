@@ -9,8 +9,10 @@
 #include <mutex>
 #include <set>
 #include <span>
+#include <unordered_map>
 
 #include "base/fair_mutex.hpp"
+#include "store/lane_rules.hpp"
 #include "store/limit_rules.hpp"
 #include "store/schedule_rules.hpp"
 #include "store/sqlite/bell.hpp"
@@ -33,6 +35,8 @@ struct JobRow {
   std::optional<std::int64_t> expires_us;
   std::optional<std::int64_t> deadline_us;
   BatchId batch = 0;
+  bool has_error = false;
+  std::int64_t expect_us = 0;  ///< 0: as was learned
 };
 [[nodiscard]] std::optional<JobRow> read_row(Database& db, JobId id);
 
@@ -81,6 +85,12 @@ class Backend final : public Store {
   Result<void> resume(const std::string& queue) override;
   Result<void> set_max_waiting(const std::string& queue, std::optional<std::int64_t> most) override;
   Result<void> set_max_bytes(std::optional<std::int64_t> most) override;
+  Result<void> set_order(const std::string& queue, job::Order order) override;
+  Result<void> set_weight(const std::string& queue, const std::string& key, int weight) override;
+  Result<void> put_limit(const LimitTarget& target, const LimitRule& rule) override;
+  Result<void> remove_limit(const LimitTarget& target) override;
+  Result<std::vector<LimitStats>> limits() override;
+  Result<Standing> standing(JobId id) override;
   Result<BatchId> open_batch(const std::string& name, const std::string& token) override;
   Result<void> seal_batch(BatchId batch) override;
   Result<BatchStats> find_batch(BatchId batch) override;
@@ -116,30 +126,92 @@ class Backend final : public Store {
 
   void synchronous(Sync sync);
 
+  struct Stand {
+    std::int64_t position = 0;
+    std::optional<std::int64_t> since_us;  ///< where the position does not say since when it has been ready
+  };
+
   // enqueue.cpp
   Enqueued enqueue_one(Transaction& tx, const job::NewJob& job, Source source);
   /// A waiting job becomes what `job` is, and begins anew but for its counters.
   void replace_job(Transaction& tx, JobId id, job::NewJob job);
-  [[nodiscard]] Place first_place(Transaction& tx, const job::NewJob& job);
   [[nodiscard]] static std::int64_t due_us(const Transaction& tx, const job::NewJob& job);
   static void set_ends(const Transaction& tx, JobRow& row, const job::NewJob& job);
   // mark.cpp: tags and headers
   void keep_marks(JobId id, const job::NewJob& job);
   void drop_tags(JobId id);               ///< the rows; before the extras go, which know them
   void read_extras(job::JobRecord& job);  ///< all that galley_extras has of it
+  struct Next;
+  [[nodiscard]] Stand begin(Transaction& tx, JobRow& row, const job::NewJob& job);
   // claim.cpp
   int promote(Transaction& tx, QueueKey queue, std::size_t limit);
   void promote_one(Transaction& tx, QueueKey queue, std::int64_t due, JobId id);
   Claimed claim_one(Transaction& tx, const ClaimRequest& request);
   /// Nothing where its time is over.
-  std::optional<job::Claim> take(Transaction& tx, const ClaimRequest& request, JobId id);
-  [[nodiscard]] bool anything_to_claim(Transaction& tx, const ClaimRequest& request);
+  std::optional<job::Claim> take(Transaction& tx, const ClaimRequest& request, JobId id, const Next* next = nullptr);
+  [[nodiscard]] bool anything_to_claim(Transaction& tx, const ClaimRequest& request, std::optional<Duration>& until);
   [[nodiscard]] std::vector<LaneKey> wanted_lanes(const ClaimRequest& request, QueueKey queue) const;
   [[nodiscard]] std::optional<Duration> next_due(Transaction& tx, const std::vector<std::string>& queues);
   [[nodiscard]] bool is_paused(QueueKey queue) const { return directory_.is_paused(queue); }
   void check_worker(WorkerId worker);
+  // order.cpp: where a job that becomes ready stands
+  [[nodiscard]] Stand stand(Transaction& tx, const JobRow& row);
+  void note_since(JobId id, const Stand& stand);
+  [[nodiscard]] std::optional<Duration> learned(QueueKey queue, const std::string& kind);
+  void learn_from(const Measured& measured, QueueKey queue);
+  // share.cpp: claims where there are keys or limits
+  struct Wanted {
+    LaneKey lane = 0;
+    std::size_t group = 0;  ///< which bound of the request it counts against
+  };
+  struct Next {
+    JobId job = 0;  ///< 0: nothing can be claimed now
+    std::int64_t rank = 0;
+    LaneKey keyed = 0;                       ///< the lane whose turn it is; 0: it is of none
+    LaneKey lane = 0;                        ///< through which it was found
+    bool competed = false;                   ///< it is of none, and others of its kind are
+    bool limited = false;                    ///< it names limits
+    bool settles = false;                    ///< lanes were found that must be put aside
+    std::optional<std::int64_t> until_us{};  ///< where a rate is in the way
+  };
+  enum class Settle : std::uint8_t { Yes, No };
+  [[nodiscard]] bool is_shared(const Transaction& tx) const { return tx.has_keys() || !directory_.limits().empty(); }
+  void claim_in_turn(Transaction& tx, const ClaimRequest& request, std::span<const Wanted> wanted,
+                     std::vector<int>& left, std::size_t& free, Claimed& answer);
+  /// Each lane once, with what the request wants of it.
+  [[nodiscard]] static std::vector<Wanted> wanted(const ClaimRequest& request, std::span<const LaneKey> lanes);
+  [[nodiscard]] Next next_of(Transaction& tx, LaneKey lane, Settle settle);
+  void next_keyed(Transaction& tx, LaneKey lane, Settle settle, Next& next,
+                  std::tuple<std::int64_t, std::int64_t, JobId>& best);
+  [[nodiscard]] bool first_under(Transaction& tx, LaneKey lane, const std::string& under, Settle settle, Next& next,
+                                 std::tuple<std::int64_t, std::int64_t, JobId>& best);
+  void next_plain(Transaction& tx, LaneKey lane, Next& next, std::tuple<std::int64_t, std::int64_t, JobId>& best);
+  [[nodiscard]] int weight_of(QueueKey queue, const std::string& key);
+  void take_turn(Transaction& tx, const Next& next);
+  /// Lanes whose rate lets them go on.
+  void open_due(Transaction& tx);
+  [[nodiscard]] bool has_due_keys(const Transaction& tx);
+  void drop_idle_keys(const Transaction& tx, std::size_t limit);
+  [[nodiscard]] bool has_idle_keys(const Transaction& tx);
+  // holds.cpp: limits, and the claims that count under them
+  struct Bound {
+    const KeptLimit* limit = nullptr;
+    std::string key;
+  };
+  [[nodiscard]] std::vector<Bound> bounds_of(const std::string& queue, const std::string& kind, const std::string& key,
+                                             const std::vector<std::string>& names) const;
+  [[nodiscard]] Use use_of(std::int64_t limit, const std::string& key);
+  [[nodiscard]] Room room_in(const Transaction& tx, const Bound& bound);
+  /// True: there is room; else `until_us` may become sooner.
+  [[nodiscard]] bool has_room(const Transaction& tx, const LimitTarget& target, std::optional<std::int64_t>& until_us);
+  void start_holds(const Transaction& tx, const job::JobRecord& job);
+  void end_holds(Transaction& tx, JobId id, bool never);
+  /// Lanes that were put aside for this limit have their turns again.
+  void open_lanes(Transaction& tx, const LimitTarget& target);
   // finish.cpp
   FinishAnswer finish_one(Transaction& tx, const Finish& finish);
+  /// The row of a job whose claim is held, so that it is as it was when it was claimed.
+  [[nodiscard]] JobRow row_of(const job::ClaimId& claim);
   void keep_attempt(JobId id, int attempt, const Finish& finish, std::int64_t started_us, std::int64_t ended_us,
                     const std::string& worker);
   [[nodiscard]] std::string worker_name(WorkerId worker);
@@ -284,6 +356,7 @@ class Backend final : public Store {
   Turns turns_{mutex_};
   Database db_;
   Directory directory_;
+  std::unordered_map<JobId, JobRow> held_;  // of claims made here, to finish them without reading again: a hint
   std::map<std::string, job::Timetable> timetables_;  // of schedules that have ticked here
   std::optional<Sync> synchronous_;
   std::int64_t failed_looks_ = 0;

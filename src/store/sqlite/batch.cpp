@@ -105,7 +105,9 @@ void Backend::release_callback(Transaction& tx, const JobRow& row, const std::op
   tx.leave(place);
   JobMove move;
   move.state = *job::next(place.state, why ? job::JobEvent::Cancel : job::JobEvent::Unblock);
-  move.position = why ? tx.wall_us() : job::rank(tx.next_tick(), row.priority);
+  Stand stands;
+  if (!why) stands = stand(tx, row);
+  move.position = why ? tx.wall_us() : stands.position;
   move.counters = row.counters;
   move.started_us = row.started_us;
   move.epoch = row.epoch;
@@ -113,6 +115,7 @@ void Backend::release_callback(Transaction& tx, const JobRow& row, const std::op
   move.error = why;
   if (why) move.error_class = "batch";
   write_row(db_, place.id, move);
+  note_since(place.id, stands);
   place.state = move.state;
   place.position = move.position;
   tx.enter(place);

@@ -21,6 +21,34 @@ struct Candidate {
   }
 };
 
+constexpr std::size_t kMostHeld = 20'000;  // ~4 MB; more than a worker's slots and claims ahead
+
+/// As it is while it runs, with the epoch of its claim.
+JobRow held_row(const StoredJob& stored, std::int64_t epoch) {
+  const job::JobRecord& job = stored.record;
+  const auto us = [](const std::optional<Time>& time) {
+    return time ? std::optional(time->time_since_epoch().count()) : std::nullopt;
+  };
+  JobRow row;
+  row.place = stored.place;
+  row.priority = job.priority;
+  row.counters = job.counters;
+  row.max_crashes = job.policy.max_crashes;
+  row.started_us = us(job.started_at);
+  row.epoch = epoch;
+  row.extras = stored.extras;
+  row.expires_us = us(job.expires_at);
+  row.deadline_us = us(job.deadline_at);
+  row.batch = job.batch;
+  row.has_error = !job.error.empty();
+  row.expect_us = job.expect.count();
+  return row;
+}
+
+std::optional<Duration> sooner(std::optional<Duration> a, std::optional<Duration> b) {
+  return a && b ? std::min(a, b) : (a ? a : b);
+}
+
 }  // namespace
 
 Result<FinishAndClaimAnswer> Backend::finish_and_claim(std::span<const Finish> finishes,
@@ -34,8 +62,9 @@ Result<FinishAndClaimAnswer> Backend::finish_and_claim(std::span<const Finish> f
       bool nothing = !expiry || *expiry > Duration{0};
       for (const ClaimRequest& request : requests) {
         check_worker(request.worker);
-        nothing = nothing && !anything_to_claim(tx, request);
-        answer.claimed.push_back({{}, next_due(tx, request.queues)});
+        std::optional<Duration> until;
+        nothing = nothing && !anything_to_claim(tx, request, until);
+        answer.claimed.push_back({{}, sooner(until, next_due(tx, request.queues))});
       }
       answer.signals = tx.signals();
       return std::pair(nothing, std::move(answer));
@@ -43,7 +72,7 @@ Result<FinishAndClaimAnswer> Backend::finish_and_claim(std::span<const Finish> f
     if (!idle) return idle.error();
     if (idle->first) return std::move(idle->second);
   }
-  return write(Sync::No, finishes.empty() ? Rings::No : Rings::Yes, [&](Transaction& tx) {
+  auto answered = write(Sync::No, finishes.empty() ? Rings::No : Rings::Yes, [&](Transaction& tx) {
     FinishAndClaimAnswer answer;
     answer.finished.reserve(finishes.size());
     for (const ClaimRequest& request : requests) check_worker(request.worker);
@@ -52,6 +81,11 @@ Result<FinishAndClaimAnswer> Backend::finish_and_claim(std::span<const Finish> f
     answer.signals = tx.signals();
     return answer;
   });
+  if (!answered) {  // what it has claimed was rolled back
+    const std::lock_guard lock(mutex_);
+    held_.clear();
+  }
+  return answered;
 }
 
 void Backend::check_worker(WorkerId worker) {
@@ -80,7 +114,8 @@ std::optional<Duration> Backend::next_due(Transaction& tx, const std::vector<std
   return soonest;
 }
 
-bool Backend::anything_to_claim(Transaction& tx, const ClaimRequest& request) {
+bool Backend::anything_to_claim(Transaction& tx, const ClaimRequest& request, std::optional<Duration>& until) {
+  if (tx.has_keys() && !directory_.limits().empty() && has_due_keys(tx)) return true;
   for (const std::string& name : request.queues) {
     const QueueKey queue = directory_.find_queue(name);
     if (queue == 0) continue;
@@ -92,7 +127,16 @@ bool Backend::anything_to_claim(Transaction& tx, const ClaimRequest& request) {
       return true;
     }
     if (request.limit == 0 || is_paused(queue)) continue;
-    for (const LaneKey lane : wanted_lanes(request, queue)) {
+    const std::vector<LaneKey> lanes = wanted_lanes(request, queue);
+    if (is_shared(tx)) {
+      for (const Wanted& one : wanted(request, lanes)) {
+        const Next next = next_of(tx, one.lane, Settle::No);
+        if (next.job != 0 || next.settles) return true;
+        if (next.until_us) until = sooner(until, Duration(*next.until_us - tx.wall_us()));
+      }
+      continue;
+    }
+    for (const LaneKey lane : lanes) {
       Query head(db_, Sql::ReadyHead);
       head.bind(lane, 1);
       if (head.row()) return true;
@@ -136,8 +180,9 @@ void Backend::promote_one(Transaction& tx, QueueKey queue, std::int64_t due, Job
   Place place = row->place;
   tx.leave(place);
   place.state = JobState::Ready;
-  place.position = job::rank(tx.next_tick(), row->priority);
-  Query(db_, Sql::Promote).bind(place.position, due, id).run();
+  const Stand stands = stand(tx, *row);
+  place.position = stands.position;
+  Query(db_, Sql::Promote).bind(place.position, std::min(due, stands.since_us.value_or(due)), id).run();
   tx.enter(place);
 }
 
@@ -148,6 +193,7 @@ Claimed Backend::claim_one(Transaction& tx, const ClaimRequest& request) {
   left.push_back(request.commands.max);
   auto free = static_cast<std::size_t>(request.limit);
   (void)expire(tx, limits::kMaxStep);
+  if (tx.has_keys() && !directory_.limits().empty()) open_due(tx);
   for (const std::string& name : request.queues) {
     if (const QueueKey queue = directory_.find_queue(name); queue != 0) promote(tx, queue, limits::kMaxStep);
   }
@@ -159,6 +205,10 @@ Claimed Backend::claim_one(Transaction& tx, const ClaimRequest& request) {
     const QueueKey queue = directory_.find_queue(name);
     if (free == 0 || queue == 0 || is_paused(queue)) continue;
     const std::vector<LaneKey> lanes = wanted_lanes(request, queue);
+    if (is_shared(tx)) {
+      claim_in_turn(tx, request, wanted(request, lanes), left, free, answer);
+      continue;
+    }
     std::vector<Candidate> candidates;
     for (std::size_t i = 0; i < lanes.size(); ++i) {
       const auto group = std::min(i, request.kinds.size());
@@ -182,15 +232,18 @@ Claimed Backend::claim_one(Transaction& tx, const ClaimRequest& request) {
       --free;
     }
   }
-  answer.next_due = next_due(tx, request.queues);
+  const auto due = next_due(tx, request.queues);
+  if (free == 0) answer.next_due.reset();  // it has no free slot that could wait for it
+  answer.next_due = sooner(answer.next_due, due);
   return answer;
 }
 
-std::optional<job::Claim> Backend::take(Transaction& tx, const ClaimRequest& request, JobId id) {
+std::optional<job::Claim> Backend::take(Transaction& tx, const ClaimRequest& request, JobId id, const Next* next) {
   auto stored = read_job(id);
   if (!stored) throw SqlError(SQLITE_CORRUPT, "ready job " + std::to_string(id) + " is missing");
   const Place& place = stored->place;
   if (place.expires_us && *place.expires_us <= tx.wall_us()) return std::nullopt;  // one of too many for one call
+  if (next) take_turn(tx, *next);
   tx.leave(place);
   job::JobRecord& record = stored->record;
   job::Claim claim;
@@ -199,6 +252,9 @@ std::optional<job::Claim> Backend::take(Transaction& tx, const ClaimRequest& req
       .bind(id, claim.id.epoch, request.worker, place.lane, tx.mono_us() + request.lease.count(), tx.wall_us())
       .run();
   tx.count(place.lane, JobState::Running, 1);
+  if (!directory_.limits().empty()) start_holds(tx, record);
+  if (held_.size() >= kMostHeld) held_.clear();
+  held_[id] = held_row(*stored, claim.id.epoch);
   started(tx, id, stored->extras);
   claim.queue = std::move(record.queue);
   claim.kind = std::move(record.kind);
@@ -214,7 +270,7 @@ std::optional<job::Claim> Backend::take(Transaction& tx, const ClaimRequest& req
   if (record.deadline_at) claim.deadline = record.deadline_at->time_since_epoch() - Duration(tx.wall_us());
   claim.headers = std::move(record.headers);
   claim.batch = record.batch;
-  const std::int64_t ready_us = job::tick(place.position, record.priority);
+  const std::int64_t ready_us = job::tick(place.position, record.ordered ? 0 : record.priority);
   const std::int64_t since_us = std::min(ready_us, stored->due_us.value_or(ready_us));
   claim.waited = Duration(std::max<std::int64_t>(0, tx.wall_us() - since_us));
   return claim;

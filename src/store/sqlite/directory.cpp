@@ -23,13 +23,48 @@ void Directory::load_names() {
 void Directory::load_settings() {
   paused_.clear();
   max_waiting_.clear();
+  orders_.clear();
   Query rows(db_, Sql::QueueSettings);
   while (rows.row()) {
     if (rows.integer(1) != 0) paused_.insert(rows.integer(0));
     if (const auto most = rows.maybe(2)) max_waiting_[rows.integer(0)] = *most;
+    if (const auto order = job::order_from(rows.text(3))) orders_[rows.integer(0)] = *order;
   }
   Query bytes(db_, Sql::MaxBytes);
   max_bytes_ = bytes.row() ? bytes.maybe(0) : std::nullopt;
+  load_limits();
+}
+
+void Directory::load_limits() {
+  limits_.clear();
+  limits_by_id_.clear();
+  Query rows(db_, Sql::LimitsAfter);
+  rows.bind(0);
+  while (rows.row()) {
+    KeptLimit one;
+    one.id = rows.integer(0);
+    one.target = {limit_scope_from(rows.text(1)).value_or(LimitScope::Name), rows.text(2), rows.text(3)};
+    one.rule = {rows.small(4), rows.small(5), Duration(rows.integer(6)), rows.small(7)};
+    const LimitTarget target = one.target;
+    limits_by_id_[one.id] = &(limits_[target] = std::move(one));
+  }
+  Query weights(db_, Sql::HasWeights);
+  has_weights_ = weights.row();
+}
+
+job::Order Directory::order(QueueKey queue) const {
+  const auto at = orders_.find(queue);
+  return at != orders_.end() ? at->second : job::Order::Fifo;
+}
+
+const KeptLimit* Directory::limit(const LimitTarget& target) const {
+  const auto at = limits_.find(target);
+  return at != limits_.end() ? &at->second : nullptr;
+}
+
+const KeptLimit* Directory::limit(std::int64_t id) const {
+  const auto at = limits_by_id_.find(id);
+  return at != limits_by_id_.end() ? at->second : nullptr;
 }
 
 std::optional<std::int64_t> Directory::max_waiting(QueueKey queue) const {
@@ -114,6 +149,12 @@ std::vector<LaneKey> Directory::waiting_lanes(LaneKey id) const {
   const Lane& own = lane(id);
   if (own.program.empty()) return {id};
   return {id, find_lane(own.queue, "", own.program), find_lane(own.queue, "", std::string(kAnyProgram))};
+}
+
+std::vector<LaneKey> Directory::claim_lanes(LaneKey id) const {
+  std::vector<LaneKey> lanes = waiting_lanes(id);
+  if (lanes.size() > 1) lanes.erase(lanes.begin());
+  return lanes;
 }
 
 void Directory::add_queue(QueueKey id, std::string name) {

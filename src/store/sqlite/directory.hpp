@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "store/sqlite/database.hpp"
+#include "store/store.hpp"
 
 namespace galley::store::sqlite {
 
@@ -31,6 +32,13 @@ struct Lane {
 };
 
 inline constexpr std::string_view kAnyProgram;
+
+/// A limit as it is stored.
+struct KeptLimit {
+  std::int64_t id = 0;
+  LimitTarget target;
+  LimitRule rule;
+};
 
 class Directory {
  public:
@@ -50,6 +58,12 @@ class Directory {
   /// Any queue has a bound; else nobody needs to count.
   [[nodiscard]] bool has_bounds() const noexcept { return !max_waiting_.empty(); }
   [[nodiscard]] std::optional<std::int64_t> max_waiting(QueueKey queue) const;
+  [[nodiscard]] job::Order order(QueueKey queue) const;
+  [[nodiscard]] bool has_weights() const noexcept { return has_weights_; }
+  [[nodiscard]] const std::map<LimitTarget, KeptLimit>& limits() const noexcept { return limits_; }
+  /// nullptr: there is none.
+  [[nodiscard]] const KeptLimit* limit(const LimitTarget& target) const;
+  [[nodiscard]] const KeptLimit* limit(std::int64_t id) const;
   [[nodiscard]] std::optional<std::int64_t> max_bytes() const noexcept { return max_bytes_; }
 
   /// 0: there is none.
@@ -68,6 +82,8 @@ class Directory {
 
   /// The lanes in which a ready job of `id` waits: its own, and for a command the two without a kind.
   [[nodiscard]] std::vector<LaneKey> waiting_lanes(LaneKey id) const;
+  /// The lanes through which claims look for them: its own, or of a command the two without a kind.
+  [[nodiscard]] std::vector<LaneKey> claim_lanes(LaneKey id) const;
 
  private:
   static constexpr std::int64_t kNone = -1;
@@ -82,6 +98,7 @@ class Directory {
 
   void load_names();
   void load_settings();
+  void load_limits();
   void add_queue(QueueKey id, std::string name);
   void add_lane(Lane lane);
 
@@ -96,6 +113,10 @@ class Directory {
   std::int64_t config_ = kNone;
   std::unordered_set<QueueKey> paused_;
   std::unordered_map<QueueKey, std::int64_t> max_waiting_;
+  std::unordered_map<QueueKey, job::Order> orders_;  // but Fifo
+  std::map<LimitTarget, KeptLimit> limits_;
+  std::unordered_map<std::int64_t, const KeptLimit*> limits_by_id_;
+  bool has_weights_ = false;
   std::optional<std::int64_t> max_bytes_;
   std::vector<QueueKey> new_queues_;  // of the present transaction
   std::vector<LaneKey> new_lanes_;

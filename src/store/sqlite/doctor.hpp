@@ -79,6 +79,9 @@ struct CheckedTable {
 /// Held against the counts by state, so these must be right before.
 [[nodiscard]] const CheckedTable& checked_queues();
 
+/// Those of keys and limits (doctor_lanes.cpp).
+[[nodiscard]] std::vector<CheckedTable> key_tables();
+
 /// Walks the table by its key and gives what is wrong, repaired where it is asked and possible.
 [[nodiscard]] std::vector<Finding> check_table(Database& db, const CheckedTable& table, bool repair);
 

@@ -29,6 +29,23 @@ namespace galley::store::sqlite {
 #define GALLEY_BATCH_PRESENT(batch) \
   "(" GALLEY_BATCH_COUNT(batch, "1") " + (SELECT count(*) FROM galley_callbacks c WHERE c.batch = " batch "))"
 
+// As Place::keyed and KeyLanes::find have it, and all rows of a ready job.
+#define GALLEY_KEYED(job) "(" job ".key IS NOT NULL OR " job ".limits IS NOT NULL)"
+#define GALLEY_IS_LANE(k, job) \
+  k ".lane = " job ".lane AND " k ".key = coalesce(" job ".key, '') AND " k ".ordered = coalesce(" job ".ordered, 0)" \
+  " AND " k ".limits = CASE WHEN " job ".ordered THEN '' ELSE coalesce(" job ".limits, '') END"
+#define GALLEY_READY_AGAIN(id) \
+  "INSERT OR IGNORE INTO galley_ready (lane, rank, id) SELECT CASE WHEN " GALLEY_KEYED("t") " THEN -lane ELSE lane END," \
+  " position, id FROM galley_jobs t WHERE id = " id, \
+  "INSERT OR IGNORE INTO galley_ready (lane, rank, id) SELECT w.id, t.position, t.id FROM galley_jobs t" \
+  " JOIN galley_lanes l ON l.id = t.lane JOIN galley_lanes w ON w.queue = l.queue AND w.kind = ''" \
+  " AND w.program IN (l.program, '') WHERE t.id = " id " AND l.program <> '' AND NOT " GALLEY_KEYED("t"), \
+  "INSERT OR IGNORE INTO galley_keys (id, lane, key, limits, ordered, turn) SELECT 1 + coalesce((SELECT max(id)" \
+  " FROM galley_keys), 1099511627776), lane, coalesce(key, ''), CASE WHEN ordered THEN '' ELSE coalesce(limits, '') END," \
+  " coalesce(ordered, 0), 0 FROM galley_jobs t WHERE id = " id " AND " GALLEY_KEYED("t"), \
+  "INSERT OR IGNORE INTO galley_ready (lane, rank, id) SELECT k.id, t.position, t.id FROM galley_jobs t" \
+  " JOIN galley_keys k ON " GALLEY_IS_LANE("k", "t") " WHERE t.id = " id " AND " GALLEY_KEYED("t")
+
 namespace {
 
 std::vector<CheckedTable> jobs_and_places() {
@@ -39,15 +56,15 @@ std::vector<CheckedTable> jobs_and_places() {
       {"job_lane_unknown", "jobs whose queue or kind is lost", "'job ' || t.id",
        "NOT EXISTS (SELECT 1 FROM galley_lanes l JOIN galley_queues q ON q.id = l.queue WHERE l.id = t.lane)", {}},
       {"ready_missing", "ready jobs that no claim can find", "'job ' || t.id",
-       "t.state = 'ready' AND NOT " GALLEY_RUNS("t.id") " AND ("
+       "t.state = 'ready' AND NOT " GALLEY_RUNS("t.id") " AND CASE WHEN " GALLEY_KEYED("t") " THEN"
+       " NOT EXISTS (SELECT 1 FROM galley_ready h WHERE h.lane = -t.lane AND h.rank = t.position AND h.id = t.id)"
+       " OR NOT EXISTS (SELECT 1 FROM galley_keys k JOIN galley_ready h ON h.lane = k.id"
+       "  WHERE " GALLEY_IS_LANE("k", "t") " AND h.rank = t.position AND h.id = t.id) ELSE"
        " NOT EXISTS (SELECT 1 FROM galley_ready h WHERE h.lane = t.lane AND h.rank = t.position AND h.id = t.id)"
        " OR EXISTS (SELECT 1 FROM galley_lanes l JOIN galley_lanes w ON w.queue = l.queue AND w.kind = ''"
        "  AND w.program IN (l.program, '') WHERE l.id = t.lane AND l.program <> '' AND NOT EXISTS"
-       "  (SELECT 1 FROM galley_ready h WHERE h.lane = w.id AND h.rank = t.position AND h.id = t.id)))",
-       {"INSERT OR IGNORE INTO galley_ready (lane, rank, id) SELECT lane, position, id FROM galley_jobs WHERE id = ?1",
-        "INSERT OR IGNORE INTO galley_ready (lane, rank, id) SELECT w.id, t.position, t.id FROM galley_jobs t"
-        " JOIN galley_lanes l ON l.id = t.lane JOIN galley_lanes w ON w.queue = l.queue AND w.kind = ''"
-        " AND w.program IN (l.program, '') WHERE t.id = ?1 AND l.program <> ''"}},
+       "  (SELECT 1 FROM galley_ready h WHERE h.lane = w.id AND h.rank = t.position AND h.id = t.id)) END",
+       {GALLEY_READY_AGAIN("?1")}},
       {"scheduled_missing", "scheduled jobs that would never be due", "'job ' || t.id",
        "t.state = 'scheduled' AND NOT " GALLEY_RUNS("t.id") " AND NOT EXISTS (SELECT 1 FROM galley_lanes l"
        " JOIN galley_scheduled h ON h.queue = l.queue AND h.due_us = t.position AND h.id = t.id WHERE l.id = t.lane)",
@@ -69,8 +86,10 @@ std::vector<CheckedTable> jobs_and_places() {
     {"galley_ready", {"lane", "rank", "id"}, {
       {"ready_orphan", "places in a lane without a job that is ready there", "'job ' || t.id",
        GALLEY_RUNS("t.id") " OR NOT EXISTS (SELECT 1 FROM galley_jobs j JOIN galley_lanes l ON l.id = j.lane"
-       " JOIN galley_lanes w ON w.id = t.lane WHERE j.id = t.id AND j.state = 'ready' AND j.position = t.rank"
-       " AND (w.id = l.id OR (l.program <> '' AND w.queue = l.queue AND w.kind = '' AND w.program IN (l.program, ''))))",
+       " WHERE j.id = t.id AND j.state = 'ready' AND j.position = t.rank AND CASE WHEN " GALLEY_KEYED("j") " THEN"
+       " t.lane = -j.lane OR EXISTS (SELECT 1 FROM galley_keys k WHERE k.id = t.lane AND " GALLEY_IS_LANE("k", "j") ")"
+       " ELSE EXISTS (SELECT 1 FROM galley_lanes w WHERE w.id = t.lane AND (w.id = l.id OR (l.program <> ''"
+       "  AND w.queue = l.queue AND w.kind = '' AND w.program IN (l.program, '')))) END)",
        {"DELETE FROM galley_ready WHERE lane = ?1 AND rank = ?2 AND id = ?3"}},
     }},
     {"galley_scheduled", {"queue", "due_us", "id"}, {
@@ -175,10 +194,7 @@ std::vector<CheckedTable> beside_jobs() {
        {"UPDATE galley_clock SET tick = tick + 1",
         "UPDATE galley_jobs SET state = 'ready', position = (SELECT tick FROM galley_clock) - priority * 3600000000"
         " WHERE id = ?3",
-        "INSERT OR IGNORE INTO galley_ready (lane, rank, id) SELECT lane, position, id FROM galley_jobs WHERE id = ?3",
-        "INSERT OR IGNORE INTO galley_ready (lane, rank, id) SELECT w.id, t.position, t.id FROM galley_jobs t"
-        " JOIN galley_lanes l ON l.id = t.lane JOIN galley_lanes w ON w.queue = l.queue AND w.kind = ''"
-        " AND w.program IN (l.program, '') WHERE t.id = ?3 AND l.program <> ''"}},
+        GALLEY_READY_AGAIN("?3")}},
     }},
     {"galley_minutes", {"minute", "lane"}, {
       {"minutes_orphan", "minutes of statistics of a kind that is not known", "'minute ' || t.minute",
@@ -191,6 +207,7 @@ std::vector<CheckedTable> beside_jobs() {
 std::vector<CheckedTable> all_tables() {
   std::vector<CheckedTable> all = jobs_and_places();
   for (CheckedTable& table : beside_jobs()) all.push_back(std::move(table));
+  for (CheckedTable& table : key_tables()) all.push_back(std::move(table));
   return all;
 }
 

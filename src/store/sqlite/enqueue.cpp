@@ -5,6 +5,7 @@
 #include "job/settle.hpp"
 #include "store/check.hpp"
 #include "store/sqlite/backend.hpp"
+#include "store/sqlite/key_lanes.hpp"
 
 namespace galley::store::sqlite {
 
@@ -16,11 +17,43 @@ std::optional<T> unless(const T& value, const T& usual) {
   return value == usual ? std::nullopt : std::optional(value);
 }
 
+bool same(const Backoff& a, const Backoff& b) {
+  return a.kind == b.kind && a.base == b.base && a.cap == b.cap && a.list == b.list;
+}
+
 /// What this job will have rows for beside its own.
 int extras_of(const job::NewJob& job) {
   return (job.headers.empty() && job.tags.empty() ? 0 : kHasExtras) | (job.tags.empty() ? 0 : kHasTags) |
          (job.unique.key.empty() ? 0 : kHasUnique) | (job.group.key.empty() ? 0 : kHasGroup) |
          (job.awaits == 0 ? 0 : kHasCallback);
+}
+
+/// Nothing but what every job has, which is most of them.
+bool is_plain(const job::NewJob& job, const JobRow& row) {
+  static const job::Policy usual;
+  const job::Policy& policy = job.policy;
+  return row.extras == 0 && job.key.empty() && job.token.empty() && job.batch == 0 && !job.redacted &&
+         !row.expires_us && !row.deadline_us && policy.timeout == usual.timeout && policy.grace == usual.grace &&
+         policy.on_timeout == usual.on_timeout && policy.max_attempts == usual.max_attempts &&
+         policy.max_pauses == usual.max_pauses && policy.max_crashes == usual.max_crashes && !policy.resumable &&
+         same(policy.backoff, usual.backoff);
+}
+
+void put_plain_job(Database& db, const job::NewJob& job, const JobRow& row, std::int64_t now_us) {
+  const Place& place = row.place;
+  Query insert(db, Sql::InsertPlainJob);
+  insert.bind(place.id, place.lane, name(place.state), place.position, name(job.content), job.priority);
+  insert.bind_blob(job.payload).bind(now_us).run();
+}
+
+/// What few jobs have.
+void keep_lane(Database& db, const job::NewJob& job, JobId id) {
+  if (job.limits.empty() && !job.ordered && job.expect == Duration{0}) return;
+  const std::string limits = text_of(job.limits);
+  Query(db, Sql::SetLimits)
+      .bind(limits.empty() ? std::nullopt : std::optional<std::string_view>(limits))
+      .bind(job.ordered ? std::optional(1) : std::nullopt, unless(job.expect.count(), std::int64_t{0}), id)
+      .run();
 }
 
 /// `sql`: InsertJob, or ReplaceJob, which takes the same values and lets the time of the enqueue be.
@@ -73,11 +106,16 @@ Enqueued Backend::enqueue_one(Transaction& tx, const job::NewJob& job, Source so
   if (auto met = meet_limits(tx, job, source)) return *std::move(met);
   if (!job.group.key.empty()) close_former(tx, job);
   JobRow row;
-  row.place = first_place(tx, job);
   row.place.id = tx.next_id();
   row.extras = extras_of(job);
-  set_ends(tx, row, job);
-  put_job(db_, Sql::InsertJob, job, row, tx.next_enqueued_us());
+  const Stand stands = begin(tx, row, job);
+  if (is_plain(job, row)) {
+    put_plain_job(db_, job, row, tx.next_enqueued_us());
+  } else {
+    put_job(db_, Sql::InsertJob, job, row, tx.next_enqueued_us());
+  }
+  keep_lane(db_, job, row.place.id);
+  note_since(row.place.id, stands);
   tx.enter(row.place);
   tx.enqueued(row.place.lane);
   keep_marks(row.place.id, job);
@@ -96,14 +134,12 @@ void Backend::replace_job(Transaction& tx, JobId id, job::NewJob job) {
   if ((row->extras & kHasExtras) != 0) Query(db_, Sql::DropExtras).bind(id).run();  // they were of the former payload
   constexpr int kStays = kHasAttempts | kHasUnique | kHasCallback;
   row->extras = (row->extras & kStays) | extras_of(job);
-  if (row->place.state == JobState::Blocked) {
-    row->place.lane = lane_of(job);
-  } else {
-    row->place = first_place(tx, job);
-    row->place.id = id;
-  }
-  set_ends(tx, *row, job);
+  if (row->place.ordered) KeyLanes(tx, db_, directory_).drop_holder(row->place);
+  const Stand stands = begin(tx, *row, job);
   put_job(db_, Sql::ReplaceJob, job, *row, tx.wall_us());
+  Query(db_, Sql::SetLimits).bind(nullptr, nullptr, nullptr, id).run();
+  keep_lane(db_, job, id);
+  note_since(id, stands);
   tx.enter(row->place);
   keep_marks(id, job);
   Query(db_, Sql::HoldUntil).bind(name(job.unique.until), id).run();
@@ -117,21 +153,33 @@ void Backend::set_ends(const Transaction& tx, JobRow& row, const job::NewJob& jo
   row.place.expires_us = over_at(row.started_us.has_value(), row.expires_us, row.deadline_us);
 }
 
-/// Where a job begins; without its id.
-Place Backend::first_place(Transaction& tx, const job::NewJob& job) {
+/// Where a job begins, or begins anew; one that waits for a batch goes on waiting.
+Backend::Stand Backend::begin(Transaction& tx, JobRow& row, const job::NewJob& job) {
+  const bool blocked = row.place.state == JobState::Blocked || job.awaits != 0;
   Place place;
+  place.id = row.place.id;
   place.lane = lane_of(job);
+  place.key = job.key;
+  if (!job.limits.empty()) place.limits = text_of(job.limits);
+  place.ordered = job.ordered;
+  row.place = std::move(place);
+  row.priority = job.priority;
+  row.expect_us = job.expect.count();
+  set_ends(tx, row, job);
+  Stand stands;
   const std::int64_t due = due_us(tx, job);
-  if (job.awaits != 0) {
-    place.state = JobState::Blocked;
+  if (blocked) {
+    row.place.state = JobState::Blocked;
+    row.place.position = 0;
   } else if (due > tx.wall_us()) {
-    place.state = JobState::Scheduled;
-    place.position = due;
+    row.place.state = JobState::Scheduled;
+    row.place.position = due;
   } else {
-    place.state = JobState::Ready;
-    place.position = job::rank(tx.next_tick(), job.priority);
+    row.place.state = JobState::Ready;
+    stands = stand(tx, row);
+    row.place.position = stands.position;
   }
-  return place;
+  return stands;
 }
 
 std::int64_t Backend::due_us(const Transaction& tx, const job::NewJob& job) {

@@ -1,5 +1,6 @@
 #include "job/order.hpp"
 #include "store/sqlite/backend.hpp"
+#include "store/sqlite/key_lanes.hpp"
 
 namespace galley::store::sqlite {
 
@@ -29,12 +30,24 @@ std::string Backend::worker_name(WorkerId worker) {
   return row.row() ? row.text(0) : std::string();
 }
 
+JobRow Backend::row_of(const job::ClaimId& claim) {
+  if (const auto held = held_.find(claim.job); held != held_.end()) {
+    const JobRow row = held->second;
+    held_.erase(held);
+    if (row.epoch == claim.epoch) return row;
+  }
+  auto row = read_row(db_, claim.job);
+  if (!row) throw SqlError(SQLITE_CORRUPT, "running job " + std::to_string(claim.job) + " is missing");
+  return *std::move(row);
+}
+
 FinishAnswer Backend::finish_one(Transaction& tx, const Finish& finish) {
   const JobId id = finish.claim.job;
   LaneKey lane = 0;
   WorkerId worker = 0;
   std::int64_t started_us = 0;
   bool cancel = false;
+  std::int64_t held = 0;
   {
     Query taken(db_, Sql::TakeRunning);
     taken.bind(id, finish.claim.epoch);
@@ -47,11 +60,13 @@ FinishAnswer Backend::finish_one(Transaction& tx, const Finish& finish) {
     worker = taken.integer(1);
     started_us = taken.integer(2);
     cancel = taken.integer(3) != 0;
+    held = taken.integer(4);
     (void)taken.row();  // to its end, or the deletion is not done
   }
   tx.count(lane, JobState::Running, -1);
-  const auto row = read_row(db_, id);
-  if (!row) throw SqlError(SQLITE_CORRUPT, "running job " + std::to_string(id) + " is missing");
+  JobRow known = row_of(finish.claim);
+  if ((held & 2) != 0) known.extras |= kHasExtras;
+  const JobRow* const row = &known;
 
   const job::JobEvent event = with_cancel(finish.event, cancel);
   const bool released = finish.event == job::JobEvent::Release;
@@ -60,16 +75,19 @@ FinishAnswer Backend::finish_one(Transaction& tx, const Finish& finish) {
   move.epoch = finish.claim.epoch;
   move.counters = released ? row->counters : finish.counters;
   move.started_us = released ? row->started_us : std::optional(started_us);
-  move.set_error = event == job::JobEvent::Complete || (!released && !finish.report.error.empty());
-  if (event != job::JobEvent::Complete && move.set_error) {
+  const bool completed = event == job::JobEvent::Complete;
+  move.set_error = completed ? row->has_error : !released && !finish.report.error.empty();
+  if (!completed && move.set_error) {
     move.error = finish.report.error;
     move.error_class = unless_empty(finish.report.error_class);
   }
   const std::int64_t now = tx.wall_us();
+  Stand stands;
   if (released && move.state == JobState::Ready) {
     move.position = row->place.position;  // it keeps its place
   } else if (move.state == JobState::Ready) {
-    move.position = job::rank(tx.next_tick(), row->priority);
+    stands = stand(tx, *row);
+    move.position = stands.position;
   } else {
     move.position = move.state == JobState::Scheduled ? now + finish.delay.count() : now;
   }
@@ -88,8 +106,16 @@ FinishAnswer Backend::finish_one(Transaction& tx, const Finish& finish) {
     move.extras |= kHasAttempts;
   }
   write_row(db_, id, move);
-  tx.enter(
-      {id, lane, move.state, move.position, over_at(move.started_us.has_value(), row->expires_us, row->deadline_us)});
+  note_since(id, stands);
+  if ((held & 1) != 0) end_holds(tx, id, released);
+  Place place = row->place;
+  place.lane = lane;
+  place.state = move.state;
+  place.position = move.position;
+  place.expires_us = over_at(move.started_us.has_value(), row->expires_us, row->deadline_us);
+  if (released && place.keyed())
+    KeyLanes(tx, db_, directory_).released(place, weight_of(directory_.lane(lane).queue, place.key), !move.started_us);
+  tx.enter(place);
   if (ended) this->ended(tx, *row, move.state);
   return FinishAnswer::Finished;
 }

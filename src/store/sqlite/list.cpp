@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "store/check.hpp"
 #include "store/sqlite/backend.hpp"
+#include "store/sqlite/key_lanes.hpp"
 #include "store/sqlite/walk.hpp"
 
 namespace galley::store::sqlite {
@@ -79,7 +80,9 @@ void StateWalk::load_groups() {
     const Lane& lane = directory_.lane(id);
     for (std::size_t state = 0; state < groups_.size(); ++state) {
       if (rows.integer(1 + static_cast<int>(state)) == 0) continue;
-      groups_[state][{directory_.queue_name(lane.queue), lane.kind}].push_back(id);
+      auto& lanes = groups_[state][{directory_.queue_name(lane.queue), lane.kind}];
+      lanes.push_back(id);
+      if (state == index(JobState::Ready)) lanes.push_back(keyed_jobs(id));
     }
   }
 }

@@ -4,6 +4,7 @@
 #include "store/check.hpp"
 #include "store/sqlite/backend.hpp"
 #include "store/sqlite/card.hpp"
+#include "store/sqlite/key_lanes.hpp"
 
 namespace galley::store::sqlite {
 
@@ -78,6 +79,12 @@ std::optional<StoredJob> Backend::read_job(JobId id) {
     job.batch = row.integer(28);
     job.redacted = row.small(29) != 0;
     stored.due_us = row.maybe(30);
+    if (!row.null(31)) stored.place.limits = row.text(31);
+    stored.place.key = job.key;
+    stored.place.ordered = row.integer(32) != 0;
+    job.limits = limits_from(stored.place.limits);
+    job.ordered = stored.place.ordered;
+    job.expect = Duration(row.integer(33));
   }
   if ((stored.extras & kHasExtras) != 0) read_extras(job);
   if ((stored.extras & kHasUnique) != 0) read_unique(job);
@@ -188,19 +195,21 @@ Result<std::vector<QueueStats>> Backend::queues() {
     std::map<std::string, QueueStats> stats;
     std::map<std::string, std::pair<std::int64_t, JobId>> next;
     for (const auto& [name, id] : directory_.queues())
-      stats[name] = {name, is_paused(id), {}, {}, directory_.max_waiting(id)};
+      stats[name] = {name, is_paused(id), {}, {}, directory_.max_waiting(id), directory_.order(id)};
     Query rows(db_, Sql::LaneCounts);
     while (rows.row()) {
       const Lane& lane = directory_.lane(rows.integer(0));
       QueueStats& queue = stats[directory_.queue_name(lane.queue)];
       for (int i = 0; i < kJobStates; ++i) queue.count[i] += rows.integer(1 + i);
       if (rows.integer(1 + static_cast<int>(JobState::Ready)) == 0) continue;
-      Query head(db_, Sql::ReadyHead);
-      head.bind(lane.id, 1);
-      if (!head.row()) continue;
-      const std::pair first(head.integer(0), head.integer(1));
-      auto& best = next.try_emplace(queue.queue, first).first->second;
-      best = std::min(best, first);
+      for (const LaneKey one : {lane.id, keyed_jobs(lane.id)}) {
+        Query head(db_, Sql::ReadyHead);
+        head.bind(one, 1);
+        if (!head.row()) continue;
+        const std::pair first(head.integer(0), head.integer(1));
+        auto& best = next.try_emplace(queue.queue, first).first->second;
+        best = std::min(best, first);
+      }
     }
     for (const auto& [name, first] : next) {
       Query job(db_, Sql::FindJob);
@@ -210,7 +219,8 @@ Result<std::vector<QueueStats>> Backend::queues() {
     std::vector<QueueStats> answer;
     for (auto& [name, queue] : stats) {
       const bool empty = std::all_of(std::begin(queue.count), std::end(queue.count), [](auto n) { return n == 0; });
-      if (!empty || queue.paused || queue.max_waiting) answer.push_back(std::move(queue));
+      const bool set = queue.paused || queue.max_waiting || queue.order != job::Order::Fifo;
+      if (!empty || set) answer.push_back(std::move(queue));
     }
     return answer;
   });

@@ -55,6 +55,7 @@ Result<void> Backend::report(std::span<const Measured> measured) {
   auto done = write(Sync::No, Rings::No, [&](Transaction& tx) {
     for (const Measured& one : measured) {
       const QueueKey queue = directory_.queue(one.queue);
+      learn_from(one, queue);
       add(db_, minute_of(tx.wall_us()), directory_.any_lane(queue, one.kind), one);
     }
     return true;

@@ -1,6 +1,7 @@
 // What the start and the end of a job bring with them, beside its own row and place. Each is called once for a move.
 
 #include "store/sqlite/backend.hpp"
+#include "store/sqlite/key_lanes.hpp"
 
 namespace galley::store::sqlite {
 
@@ -11,6 +12,7 @@ void Backend::started(Transaction&, JobId id, int extras) {
 
 void Backend::ended(Transaction& tx, const JobRow& row, JobState state) {
   const JobId id = row.place.id;
+  if (row.place.ordered) KeyLanes(tx, db_, directory_).drop_holder(row.place);
   if ((row.extras & kHasUnique) != 0) release_unique(id, UniqueUntil::Finish);
   if ((row.extras & kHasGroup) != 0) close_group(id);
   if (row.batch != 0) ended_in_batch(tx, row.batch, state);
@@ -25,6 +27,7 @@ bool Backend::revived(Transaction& tx, const JobRow& row) {
 
 void Backend::erased(Transaction& tx, const JobRow& row) {
   const JobId id = row.place.id;
+  if (row.place.ordered) KeyLanes(tx, db_, directory_).drop_holder(row.place);
   if ((row.extras & kHasUnique) != 0) Query(db_, Sql::DropUnique).bind(id).run();
   if ((row.extras & kHasTags) != 0) drop_tags(id);
   if ((row.extras & kHasGroup) != 0) drop_group(id);

@@ -3,6 +3,7 @@
 #include "store/check.hpp"
 #include "store/sqlite/backend.hpp"
 #include "store/sqlite/card.hpp"
+#include "store/sqlite/key_lanes.hpp"
 
 namespace galley::store::sqlite {
 
@@ -63,9 +64,13 @@ Result<std::vector<Operated>> Backend::retry(std::span<const JobId> ids) {
     Place place = row.place;
     tx.leave(place);
     place.state = *to;
-    place.position = job::rank(tx.next_tick(), row.priority);
+    JobRow again = row;
+    again.deadline_us.reset();
+    const Stand stands = stand(tx, again);
+    place.position = stands.position;
     place.expires_us.reset();  // a person wants it to run
     Query(db_, Sql::Revive).bind(place.position, place.id).run();
+    note_since(place.id, stands);
     tx.enter(place);
     return Operated::Done;
   });
@@ -118,10 +123,19 @@ Result<std::vector<Operated>> Backend::alter(std::span<const JobId> ids, const A
     if (change.queue) {
       const Lane own = directory_.lane(place.lane);
       place.lane = directory_.lane(directory_.queue(*change.queue), own.kind, own.program);
+      if (place.ordered && place.lane != own.id) KeyLanes(tx, db_, directory_).drop_holder(row.place);
     }
     const int priority = change.priority.value_or(row.priority);
-    if (place.state == JobState::Ready) place.position = job::rank(tx.next_tick(), priority);
+    Stand stands;
+    if (place.state == JobState::Ready) {
+      JobRow altered = row;
+      altered.priority = priority;
+      altered.place.lane = place.lane;
+      stands = stand(tx, altered);
+      place.position = stands.position;
+    }
     Query(db_, Sql::Alter).bind(place.lane, priority, place.position, place.id).run();
+    note_since(place.id, stands);
     tx.enter(place);
     if ((row.extras & kHasGroup) != 0) close_group(place.id);
     return Operated::Done;

@@ -22,9 +22,13 @@ Result<std::vector<Renewed>> Backend::renew(std::span<const Renewal> renewals, D
       const auto keep = [&](std::string_view what, const std::optional<std::string>& bytes) {
         if (bytes) Query(db_, Sql::PutExtra).bind(id, what).bind_blob(*bytes).run();
       };
+      if (renewal.checkpoint) Query(db_, Sql::MovedOn).bind(id).bind_blob(*renewal.checkpoint).run();  // job::moved_on
       keep("progress", renewal.progress);
       keep("checkpoint", renewal.checkpoint);
-      if (renewal.progress || renewal.checkpoint) Query(db_, Sql::MarkExtras).bind(kHasExtras, id).run();
+      if (!renewal.progress && !renewal.checkpoint) continue;
+      Query(db_, Sql::MarkExtras).bind(kHasExtras, id).run();
+      Query(db_, Sql::MarkNoted).bind(id).run();  // for a process that finishes it without reading its row
+      held_.erase(id);
     }
     return answer;
   });

@@ -247,7 +247,87 @@ ALTER TABLE galley_workers ADD COLUMN card TEXT NOT NULL DEFAULT '';
 UPDATE galley_meta SET value = '2' WHERE name = 'schema_version';
 )sql";
 
-constexpr std::array kVersions{kVersion1, kVersion2};
+// Jobs with a key or limits stand in lanes of their own, which come and go; ids from 2^40 on, so that galley_ready
+// holds both sorts of lanes. The ready jobs that have a key go there; nobody has a turn before another yet.
+constexpr const char* kVersion3 = R"sql(
+ALTER TABLE galley_jobs ADD COLUMN limits TEXT;
+ALTER TABLE galley_jobs ADD COLUMN ordered INTEGER;
+ALTER TABLE galley_jobs ADD COLUMN expect_us INTEGER;
+ALTER TABLE galley_running ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE galley_lanes ADD COLUMN expect_us INTEGER;
+ALTER TABLE galley_queues ADD COLUMN run_order TEXT;
+CREATE TABLE galley_keys (
+  id INTEGER PRIMARY KEY,
+  lane INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  limits TEXT NOT NULL,
+  ordered INTEGER NOT NULL,
+  turn INTEGER NOT NULL,
+  holder INTEGER NOT NULL DEFAULT 0,
+  standing INTEGER,
+  rank INTEGER,
+  job INTEGER,
+  under TEXT,
+  idle_us INTEGER,
+  full_limit INTEGER,
+  full_until_us INTEGER,
+  UNIQUE (lane, key, limits, ordered)
+) STRICT;
+CREATE INDEX galley_keys_idle ON galley_keys (idle_us) WHERE idle_us IS NOT NULL;
+CREATE INDEX galley_keys_full ON galley_keys (full_limit, key) WHERE full_limit IS NOT NULL;
+CREATE INDEX galley_keys_until ON galley_keys (full_until_us) WHERE full_until_us IS NOT NULL;
+CREATE TABLE galley_turns (
+  lane INTEGER NOT NULL, under TEXT NOT NULL, standing INTEGER NOT NULL, rank INTEGER NOT NULL, job INTEGER NOT NULL,
+  keyed INTEGER NOT NULL,
+  PRIMARY KEY (lane, under, standing, rank, job)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE galley_shares (lane INTEGER PRIMARY KEY, time INTEGER NOT NULL, plain INTEGER NOT NULL) STRICT;
+CREATE TABLE galley_weights (
+  queue INTEGER NOT NULL, key TEXT NOT NULL, weight INTEGER NOT NULL,
+  PRIMARY KEY (queue, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE galley_limits (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  scope TEXT NOT NULL,
+  queue TEXT NOT NULL,
+  name TEXT NOT NULL,
+  max_running INTEGER NOT NULL,
+  rate INTEGER NOT NULL,
+  period_us INTEGER NOT NULL,
+  burst INTEGER NOT NULL,
+  UNIQUE (scope, queue, name)
+) STRICT;
+CREATE TABLE galley_uses (
+  limit_id INTEGER NOT NULL, key TEXT NOT NULL, running INTEGER NOT NULL, arrival_us INTEGER NOT NULL,
+  PRIMARY KEY (limit_id, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX galley_uses_over ON galley_uses (arrival_us) WHERE running = 0;
+CREATE TABLE galley_holds (
+  job INTEGER NOT NULL, limit_id INTEGER NOT NULL, key TEXT NOT NULL,
+  PRIMARY KEY (job, limit_id, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX galley_holds_limit ON galley_holds (limit_id, key);
+INSERT INTO galley_keys (id, lane, key, limits, ordered, turn)
+  SELECT 1099511627776 + row_number() OVER (ORDER BY lane, key), lane, key, '', 0, 0 FROM
+    (SELECT DISTINCT j.lane, j.key FROM galley_ready r JOIN galley_jobs j ON j.id = r.id AND j.lane = r.lane
+     WHERE j.key IS NOT NULL);
+DELETE FROM galley_ready WHERE id IN (SELECT id FROM galley_jobs WHERE key IS NOT NULL);
+INSERT INTO galley_ready (lane, rank, id)
+  SELECT k.id, j.position, j.id FROM galley_jobs j JOIN galley_keys k ON k.lane = j.lane AND k.key = j.key
+    WHERE j.state = 'ready' AND NOT EXISTS (SELECT 1 FROM galley_running r WHERE r.id = j.id)
+  UNION ALL SELECT -j.lane, j.position, j.id FROM galley_jobs j WHERE j.state = 'ready' AND j.key IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM galley_running r WHERE r.id = j.id);
+UPDATE galley_keys SET (rank, job, standing, under) =
+  (SELECT r.rank, r.id, -1000000000000 * j.priority, '' FROM galley_ready r JOIN galley_jobs j ON j.id = r.id
+   WHERE r.lane = galley_keys.id ORDER BY r.rank, r.id LIMIT 1);
+INSERT INTO galley_turns (lane, under, standing, rank, job, keyed)
+  SELECT w.id, '', k.standing, k.rank, k.job, k.id FROM galley_keys k JOIN galley_lanes l ON l.id = k.lane
+    JOIN galley_lanes w ON w.queue = l.queue AND CASE l.program WHEN '' THEN w.id = l.id
+      ELSE w.kind = '' AND w.program IN (l.program, '') END;
+UPDATE galley_meta SET value = '3' WHERE name = 'schema_version';
+)sql";
+
+constexpr std::array kVersions{kVersion1, kVersion2, kVersion3};
 static_assert(kVersions.size() == kSchemaVersion);
 
 constexpr int kHeaderBytes = 100;  // of an SQLite file: https://sqlite.org/fileformat2.html, section 1.3

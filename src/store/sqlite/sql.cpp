@@ -28,7 +28,8 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
   {Sql::DropMaxBytes, "DELETE FROM galley_meta WHERE name = 'max_bytes'"},
 
   {Sql::ReadClock,   "SELECT next_job, tick, epoch, signals, enqueued_us, names, config,"
-                     " EXISTS (SELECT 1 FROM galley_schedules WHERE name > '') FROM galley_clock WHERE only = 1"},
+                     " EXISTS (SELECT 1 FROM galley_schedules WHERE name > ''),"
+                     " EXISTS (SELECT 1 FROM galley_keys WHERE id > 0) FROM galley_clock WHERE only = 1"},
   {Sql::WriteClock,  "UPDATE galley_clock SET next_job = ?, tick = ?, epoch = ?, signals = ?, enqueued_us = ?,"
                      " names = ?, config = ? WHERE only = 1"},
 
@@ -38,9 +39,11 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
   {Sql::SetMaxWaiting, "UPDATE galley_queues SET max_waiting = ?1, waiting = CASE WHEN ?1 IS NULL THEN NULL ELSE"
                      " (SELECT coalesce(sum(scheduled + ready + blocked), 0) FROM galley_lanes WHERE queue = ?2) END"
                      " WHERE id = ?2"},
-  {Sql::QueueSettings, "SELECT id, paused, max_waiting FROM galley_queues WHERE paused <> 0 OR max_waiting IS NOT NULL"},
+  {Sql::QueueSettings, "SELECT id, paused, max_waiting, run_order FROM galley_queues WHERE paused <> 0 OR max_waiting IS NOT NULL"
+                     " OR run_order IS NOT NULL"},
   {Sql::QueueWaiting, "SELECT waiting FROM galley_queues WHERE id = ?"},
   {Sql::AddWaiting,  "UPDATE galley_queues SET waiting = waiting + ? WHERE id = ?"},
+  {Sql::SetOrder, "UPDATE galley_queues SET run_order = ? WHERE id = ?"},
 
   {Sql::NewLanes,    "SELECT id, queue, kind, program FROM galley_lanes WHERE id > ? ORDER BY id"},
   {Sql::InsertLane,  "INSERT INTO galley_lanes (id, queue, kind, program) VALUES (?, ?, ?, ?)"},
@@ -49,11 +52,15 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
                      " discarded = discarded + ?, expired = expired + ? WHERE id = ?"},
   {Sql::LaneCounts,  "SELECT id, scheduled, ready, blocked, running, completed, dead, cancelled, discarded, expired"
                      " FROM galley_lanes WHERE kind <> ''"},
+  {Sql::Expected, "SELECT max(expect_us) FROM galley_lanes WHERE queue = ? AND kind = ?"},
+  {Sql::SetExpected, "UPDATE galley_lanes SET expect_us = ? WHERE queue = ? AND kind = ?"},
 
   {Sql::InsertJob,   "INSERT INTO galley_jobs (id, lane, state, position, content, priority, key, payload, timeout_us,"
                      " grace_us, on_timeout, max_attempts, max_pauses, max_crashes, backoff, resumable, enqueued_us,"
                      " extras, token, expires_us, deadline_us, batch, redacted)"
                      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+  {Sql::InsertPlainJob, "INSERT INTO galley_jobs (id, lane, state, position, content, priority, payload, enqueued_us)"
+                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
   {Sql::ReplaceJob,  "UPDATE galley_jobs SET lane = ?2, state = ?3, position = ?4, content = ?5, priority = ?6, key = ?7,"
                      " payload = ?8, timeout_us = ?9, grace_us = ?10, on_timeout = ?11, max_attempts = ?12, max_pauses = ?13,"
                      " max_crashes = ?14, backoff = ?15, resumable = ?16, extras = ?18,"
@@ -63,9 +70,11 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
   {Sql::FindJob,     "SELECT lane, state, position, content, priority, key, payload, timeout_us, grace_us, on_timeout,"
                      " max_attempts, max_pauses, max_crashes, backoff, resumable, attempts, errors, pauses, snoozes,"
                      " crashes, enqueued_us, started_us, epoch, error, extras, expires_us, deadline_us, error_class, batch,"
-                     " redacted, due_us FROM galley_jobs WHERE id = ?"},
+                     " redacted, due_us, limits, ordered, expect_us FROM galley_jobs WHERE id = ?"},
   {Sql::JobPlace,    "SELECT lane, state, position, priority, attempts, errors, pauses, snoozes, crashes, max_crashes,"
-                     " started_us, epoch, extras, expires_us, deadline_us, batch FROM galley_jobs WHERE id = ?"},
+                     " started_us, epoch, extras, expires_us, deadline_us, batch, error IS NOT NULL,"
+                     " key, limits, ordered, expect_us FROM galley_jobs"
+                     " WHERE id = ?"},
   {Sql::LookAt,      "SELECT lane, state, position FROM galley_jobs WHERE id = ?"},  // what stands before the payload
   {Sql::JobFrom,     "SELECT id, enqueued_us FROM galley_jobs WHERE id >= ? ORDER BY id LIMIT 1"},
   {Sql::JobsById,    "SELECT id FROM galley_jobs WHERE id > ? AND id < ? ORDER BY id LIMIT ?"},
@@ -77,21 +86,30 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
   {Sql::JobsByBatch, "SELECT id FROM galley_jobs INDEXED BY galley_jobs_batch WHERE batch = ? AND id > ? AND id < ?"
                      " ORDER BY id LIMIT ?"},
   {Sql::PutJob,      "UPDATE galley_jobs SET state = ?, position = ?, attempts = ?, errors = ?, pauses = ?, snoozes = ?,"
-                     " crashes = ?, started_us = ?, epoch = ?, error = CASE WHEN ?10 THEN ? ELSE error END,"
-                     " error_class = CASE WHEN ?10 THEN ? ELSE error_class END, extras = extras | ?,"
+                     " crashes = ?, started_us = ?, epoch = ?, error = ?, error_class = ?, extras = extras | ?,"
                      " due_us = CASE WHEN position = ?2 THEN due_us END WHERE id = ?"},  // a released one has kept its place
+  {Sql::MoveJob,     "UPDATE galley_jobs SET state = ?, position = ?, attempts = ?, errors = ?, pauses = ?, snoozes = ?,"
+                     " crashes = ?, started_us = ?, epoch = ?, extras = extras | ?,"
+                     " due_us = CASE WHEN position = ?2 THEN due_us END WHERE id = ?"},  // and so touches no index
   {Sql::MarkExtras,  "UPDATE galley_jobs SET extras = extras | ? WHERE id = ?"},
+  {Sql::MovedOn,     "UPDATE galley_jobs SET pauses = 0, crashes = 0 WHERE id = ?1 AND (pauses > 0 OR crashes > 0)"
+                     " AND NOT EXISTS"
+                     " (SELECT 1 FROM galley_extras WHERE job = ?1 AND what = 'checkpoint' AND bytes = ?2)"},
   {Sql::SetPlace,    "UPDATE galley_jobs SET state = ?, position = ?, due_us = NULL WHERE id = ?"},
   {Sql::Promote,     "UPDATE galley_jobs SET state = 'ready', position = ?, due_us = ? WHERE id = ?"},
   {Sql::Revive,      "UPDATE galley_jobs SET state = 'ready', position = ?, errors = 0, pauses = 0, snoozes = 0,"
                      " crashes = 0, expires_us = NULL, deadline_us = NULL, due_us = NULL WHERE id = ?"},
   {Sql::Alter,       "UPDATE galley_jobs SET lane = ?, priority = ?, position = ?, due_us = NULL WHERE id = ?"},
   {Sql::DeleteJob,   "DELETE FROM galley_jobs WHERE id = ?"},
+  {Sql::SetSince, "UPDATE galley_jobs SET due_us = ? WHERE id = ?"},
+  {Sql::SetLimits, "UPDATE galley_jobs SET limits = ?, ordered = ?, expect_us = ? WHERE id = ?"},
+  {Sql::HeadOf, "SELECT priority, limits, position FROM galley_jobs WHERE id = ?"},
 
   {Sql::InsertReady, "INSERT INTO galley_ready (lane, rank, id) VALUES (?, ?, ?)"},
   {Sql::DeleteReady, "DELETE FROM galley_ready WHERE lane = ? AND rank = ? AND id = ?"},
   {Sql::ReadyHead,   "SELECT rank, id FROM galley_ready WHERE lane = ? ORDER BY rank, id LIMIT ?"},
   {Sql::ReadyAfter,  "SELECT rank, id FROM galley_ready WHERE lane = ? AND (rank, id) > (?, ?) ORDER BY rank, id LIMIT ?"},
+  {Sql::IsReady, "SELECT 1 FROM galley_ready WHERE lane = ? AND rank = ? AND id = ?"},
 
   {Sql::InsertScheduled, "INSERT INTO galley_scheduled (queue, due_us, id) VALUES (?, ?, ?)"},
   {Sql::DeleteScheduled, "DELETE FROM galley_scheduled WHERE queue = ? AND due_us = ? AND id = ?"},
@@ -101,7 +119,7 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
                      " ORDER BY due_us, id LIMIT ?"},
 
   {Sql::InsertRunning, "INSERT INTO galley_running (id, epoch, worker, lane, lease_us, started_us) VALUES (?, ?, ?, ?, ?, ?)"},
-  {Sql::TakeRunning, "DELETE FROM galley_running WHERE id = ? AND epoch = ? RETURNING lane, worker, started_us, cancel"},
+  {Sql::TakeRunning, "DELETE FROM galley_running WHERE id = ? AND epoch = ? RETURNING lane, worker, started_us, cancel, held"},
   {Sql::FindRunning, "SELECT epoch, worker, started_us, cancel FROM galley_running WHERE id = ?"},
   {Sql::RenewRunning, "UPDATE galley_running SET lease_us = ? WHERE id = ? AND epoch = ? RETURNING lane, cancel"},
   {Sql::CancelRunning, "UPDATE galley_running SET cancel = 1 WHERE id = ?"},
@@ -214,6 +232,53 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
                      " WHERE name = ?"},
   {Sql::PauseSchedule, "UPDATE galley_schedules SET paused = ? WHERE name = ?"},
   {Sql::DropSchedule, "DELETE FROM galley_schedules WHERE name = ?"},
+  {Sql::LimitsAfter, "SELECT id, scope, queue, name, max_running, rate, period_us, burst FROM galley_limits WHERE id > ? ORDER BY id"},
+  {Sql::PutLimit, "INSERT INTO galley_limits (scope, queue, name, max_running, rate, period_us, burst) VALUES (?, ?, ?, ?, ?, ?, ?)"
+                     " ON CONFLICT (scope, queue, name) DO UPDATE SET max_running = excluded.max_running, rate = excluded.rate,"
+                     " period_us = excluded.period_us, burst = excluded.burst"},
+  {Sql::LimitId, "SELECT id FROM galley_limits WHERE scope = ? AND queue = ? AND name = ?"},
+  {Sql::DropLimit, "DELETE FROM galley_limits WHERE id = ?"},
+  {Sql::UseOf, "SELECT running, arrival_us FROM galley_uses WHERE limit_id = ? AND key = ?"},
+  {Sql::PutUse, "INSERT INTO galley_uses (limit_id, key, running, arrival_us) VALUES (?, ?, ?, ?)"
+                     " ON CONFLICT (limit_id, key) DO UPDATE SET running = excluded.running, arrival_us = excluded.arrival_us"},
+  {Sql::DropUse, "DELETE FROM galley_uses WHERE limit_id = ? AND key = ?"},
+  {Sql::DropUses, "DELETE FROM galley_uses WHERE limit_id = ?"},
+  {Sql::UsesTogether, "SELECT coalesce(sum(running), 0) FROM galley_uses WHERE limit_id = ?"},
+  {Sql::OverUses, "SELECT limit_id, key FROM galley_uses INDEXED BY galley_uses_over WHERE running = 0 AND arrival_us < ?"
+                     " ORDER BY arrival_us LIMIT ?"},
+  {Sql::InsertHold, "INSERT INTO galley_holds (job, limit_id, key) VALUES (?, ?, ?)"},
+  {Sql::HoldsOf, "SELECT limit_id, key FROM galley_holds WHERE job = ?"},
+  {Sql::DropHolds, "DELETE FROM galley_holds WHERE job = ?"},
+  {Sql::MarkHeld, "UPDATE galley_running SET held = held | 1 WHERE id = ?"},
+  {Sql::HasWeights, "SELECT 1 FROM galley_weights WHERE queue > 0 LIMIT 1"},
+  {Sql::WeightOf, "SELECT weight FROM galley_weights WHERE queue = ? AND key = ?"},
+  {Sql::PutWeight, "INSERT INTO galley_weights (queue, key, weight) VALUES (?, ?, ?)"
+                     " ON CONFLICT (queue, key) DO UPDATE SET weight = excluded.weight"},
+  {Sql::DropWeight, "DELETE FROM galley_weights WHERE queue = ? AND key = ?"},
+  {Sql::ShareOf, "SELECT time, plain FROM galley_shares WHERE lane = ?"},
+  {Sql::PutShare, "INSERT INTO galley_shares (lane, time, plain) VALUES (?, ?, ?)"
+                     " ON CONFLICT (lane) DO UPDATE SET time = excluded.time, plain = excluded.plain"},
+  {Sql::FindKey, "SELECT id, lane, key, limits, ordered, turn, holder, standing, rank, job, under, idle_us, full_limit, full_until_us"
+                     " FROM galley_keys WHERE lane = ? AND key = ? AND limits = ? AND ordered = ?"},
+  {Sql::KeyById, "SELECT id, lane, key, limits, ordered, turn, holder, standing, rank, job, under, idle_us, full_limit, full_until_us"
+                     " FROM galley_keys WHERE id = ?"},
+  {Sql::NextKey, "SELECT max(id) FROM galley_keys"},
+  {Sql::InsertKey, "INSERT INTO galley_keys (id, lane, key, limits, ordered, turn) VALUES (?, ?, ?, ?, ?, ?)"},
+  {Sql::PutKey, "UPDATE galley_keys SET turn = ?, holder = ?, standing = ?, rank = ?, job = ?, under = ?, idle_us = ?, full_limit = ?,"
+                     " full_until_us = ? WHERE id = ?"},
+  {Sql::SetTurn, "UPDATE galley_keys SET turn = ?, holder = ? WHERE id = ?"},
+  {Sql::DropKey, "DELETE FROM galley_keys WHERE id = ?"},
+  {Sql::IdleKeys, "SELECT id, holder FROM galley_keys INDEXED BY galley_keys_idle WHERE idle_us < ? ORDER BY idle_us LIMIT ?"},
+  {Sql::OpenKeys, "SELECT id FROM galley_keys WHERE full_limit = ? AND key = ?"},
+  {Sql::OpenKeysOfAll, "SELECT id FROM galley_keys WHERE full_limit = ?"},
+  {Sql::DueKeys, "SELECT id FROM galley_keys WHERE full_until_us <= ? ORDER BY full_until_us LIMIT ?"},
+  {Sql::NextFull, "SELECT full_until_us FROM galley_keys WHERE full_until_us IS NOT NULL ORDER BY full_until_us LIMIT 1"},
+  {Sql::InsertTurn, "INSERT INTO galley_turns (lane, under, standing, rank, job, keyed) VALUES (?, ?, ?, ?, ?, ?)"},
+  {Sql::DropTurn, "DELETE FROM galley_turns WHERE lane = ? AND under = ? AND standing = ? AND rank = ? AND job = ?"},
+  {Sql::NextUnder, "SELECT under FROM galley_turns WHERE lane = ? AND under >= ? ORDER BY under LIMIT 1"},
+  {Sql::TurnsOf, "SELECT t.standing, t.rank, t.job, t.keyed, k.lane, k.key FROM galley_turns t JOIN galley_keys k ON k.id = t.keyed"
+                     " WHERE t.lane = ? AND t.under = ? ORDER BY t.standing, t.rank, t.job LIMIT ?"},
+  {Sql::MarkNoted,   "UPDATE galley_running SET held = held | 2 WHERE id = ?"},
 }};
 // clang-format on
 

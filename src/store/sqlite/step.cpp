@@ -84,7 +84,7 @@ Result<StepAnswer> Backend::step(std::size_t limit) {
     }
     return std::pair(!plan.over && plan.due.empty() && plan.ticks.empty() && plan.lapsed.empty() && plan.dead.empty() &&
                          prunable(db_, directory_, tx.wall_us(), 1).empty() && !has_old_minutes(tx) &&
-                         !has_empty_batches(tx),
+                         !has_empty_batches(tx) && !has_idle_keys(tx),
                      plan.next);
   });
   if (!idle) return idle.error();
@@ -109,6 +109,7 @@ Result<StepAnswer> Backend::step(std::size_t limit) {
     const bool more_completed = prune(tx, limit, answer);
     const bool more_minutes = drop_old_minutes(tx);
     const bool more_batches = drop_empty_batches(tx, limit);
+    drop_idle_keys(tx, limit);  // what is left of them does nobody harm
     const auto full = [&](std::size_t done) { return done >= limit; };
     answer.more = ticked.more || more_completed || more_minutes || more_batches || full(plan.due.size()) ||
                   full(plan.lapsed.size()) || full(static_cast<std::size_t>(answer.expired));
@@ -176,6 +177,7 @@ void Backend::recover_one(Transaction& tx, JobId id, std::int64_t epoch, StepAns
   const std::string worker = worker_name(taken.integer(1));
   const std::int64_t started_us = taken.integer(2);
   const bool cancel = taken.integer(3) != 0;
+  const bool held = (taken.integer(4) & 1) != 0;
   (void)taken.row();
   tx.count(lane, JobState::Running, -1);
   const auto row = read_row(db_, id);
@@ -189,7 +191,9 @@ void Backend::recover_one(Transaction& tx, JobId id, std::int64_t epoch, StepAns
   using enum job::JobEvent;
   const job::JobEvent event = cancel ? Cancel : quarantine ? Die : Crash;
   move.state = *job::next(JobState::Running, event);
-  move.position = event == Crash ? job::rank(tx.next_tick(), row->priority) : tx.wall_us();
+  Stand stands;
+  if (event == Crash) stands = stand(tx, *row);
+  move.position = event == Crash ? stands.position : tx.wall_us();
   move.epoch = row->epoch;  // not this one: a late finish of it is told that the lease is lost
   move.started_us = started_us;
   move.extras = kHasAttempts;
@@ -204,7 +208,14 @@ void Backend::recover_one(Transaction& tx, JobId id, std::int64_t epoch, StepAns
   crashed.report.run_time = Duration(std::max<std::int64_t>(0, tx.wall_us() - started_us));
   keep_attempt(id, move.counters.attempts, crashed, started_us, tx.wall_us(), worker);
   write_row(db_, id, move);
-  tx.enter({id, lane, move.state, move.position, row->deadline_us});
+  note_since(id, stands);
+  if (held) end_holds(tx, id, false);
+  Place place = row->place;
+  place.lane = lane;
+  place.state = move.state;
+  place.position = move.position;
+  place.expires_us = row->deadline_us;
+  tx.enter(place);
   if (is_ended(move.state)) ended(tx, *row, move.state);
   ++(event == Die ? answer.quarantined : answer.recovered);
 }

@@ -4,6 +4,7 @@
 
 #include "base/assert.hpp"
 #include "store/limit_rules.hpp"
+#include "store/sqlite/key_lanes.hpp"
 
 namespace galley::store::sqlite {
 
@@ -22,6 +23,7 @@ Transaction::Transaction(Database& db, Directory& directory, const base::Clock& 
     names_ = row.integer(5);
     config_ = row.integer(6);
     has_schedules_ = row.integer(7) != 0;
+    has_keys_ = row.integer(8) != 0;
     directory_.refresh(names_, config_);
   } catch (...) {
     roll_back();
@@ -103,6 +105,10 @@ void Transaction::enter(const Place& place) {
     Query(db_, Sql::InsertExpiring).bind(*place.expires_us, place.id).run();
   switch (place.state) {
     case JobState::Ready:
+      if (place.keyed()) {
+        KeyLanes(*this, db_, directory_).enter(place);
+        break;
+      }
       for (const LaneKey lane : directory_.waiting_lanes(place.lane)) {
         Query(db_, Sql::InsertReady).bind(lane, place.position, place.id).run();
       }
@@ -125,6 +131,10 @@ void Transaction::leave(const Place& place) {
   }
   switch (place.state) {
     case JobState::Ready:
+      if (place.keyed()) {
+        gone &= KeyLanes(*this, db_, directory_).leave(place) ? 1 : 0;
+        break;
+      }
       for (const LaneKey lane : directory_.waiting_lanes(place.lane)) {
         gone &= Query(db_, Sql::DeleteReady).bind(lane, place.position, place.id).run();
       }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
 
 #include "base/clock.hpp"
 #include "store/sqlite/directory.hpp"
@@ -30,6 +31,11 @@ struct Place {
   JobState state = JobState::Ready;          ///< never Running: that is a row in galley_running beside it
   std::int64_t position = 0;                 ///< rank, due time or time of the end, in microseconds
   std::optional<std::int64_t> expires_us{};  ///< when it is over, should it still wait then
+  std::string key{};                         ///< with `limits` (as text_of) what makes the lane it is claimed from
+  std::string limits{};
+  bool ordered = false;
+  /// It is claimed from a lane that comes and goes (key_lanes.hpp), not from its own.
+  [[nodiscard]] bool keyed() const noexcept { return !key.empty() || !limits.empty(); }
 };
 
 /// Whole minutes since 1970, as statistics are kept by.
@@ -69,6 +75,9 @@ class Transaction {
   }
   /// There are some in the store; or none, and nobody needs to look for them.
   [[nodiscard]] bool has_schedules() const noexcept { return has_schedules_; }
+  /// There may be lanes of keys and limits.
+  [[nodiscard]] bool has_keys() const noexcept { return has_keys_; }
+  void made_key() noexcept { has_keys_ = true; }
   void signal() noexcept { touched(), ++signals_; }
   [[nodiscard]] std::uint64_t signals() const noexcept { return static_cast<std::uint64_t>(signals_); }
 
@@ -106,6 +115,7 @@ class Transaction {
   bool clock_changed_ = false;
   bool rings_ = false;
   bool has_schedules_ = false;
+  bool has_keys_ = false;
   std::int64_t wall_us_ = 0;
   std::int64_t mono_us_ = 0;
   JobId next_id_ = 0;

@@ -1,0 +1,96 @@
+#include "galley/runtime/worker_pool.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <string>
+#include <thread>
+
+#include "runtime/worker_pool_impl.hpp"
+
+namespace galley {
+
+namespace {
+
+constexpr int kMaxDispatchers = 1'000;
+constexpr int kMaxWorkers = 1'000;
+constexpr std::size_t kMaxCapacity = 10'000'000;
+
+[[noreturn]] void refuse(const std::string& option, const std::string& value, const std::string& allowed) {
+  throw Exception(Error{Errc::InvalidInput, option + " " + value + " is not allowed: " + allowed});
+}
+
+void check_range(const char* option, std::int64_t value, std::int64_t least, std::int64_t most) {
+  if (value >= least && value <= most) return;
+  refuse(option, std::to_string(value), std::to_string(least) + ".." + std::to_string(most));
+}
+
+void check(const PoolScaling& scaling, int dispatchers) {
+  if (scaling.max_dispatchers == 0) return;
+  check_range("scaling.max_dispatchers", scaling.max_dispatchers, dispatchers, kMaxDispatchers);
+  check_range("scaling.periods", scaling.periods, 1, 1'000);
+  constexpr Duration kHour = std::chrono::hours(1);
+  for (const auto& [option, value] :
+       {std::pair("scaling.target", scaling.target), std::pair("scaling.period", scaling.period),
+        std::pair("scaling.idle", scaling.idle)}) {
+    if (value >= std::chrono::milliseconds(1) && value <= kHour) continue;
+    refuse(option, std::to_string(value.count()) + " us", "1 ms..1 h");
+  }
+}
+
+PoolOptions checked(PoolOptions options) {
+  if (options.workers == 0) {
+    options.workers = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, unsigned{kMaxWorkers}));
+  }
+  check_range("dispatchers", options.dispatchers, 1, kMaxDispatchers);
+  check_range("workers", options.workers, 1, kMaxWorkers);
+  if (options.capacity < 1 || options.capacity > kMaxCapacity) {
+    refuse("capacity", std::to_string(options.capacity), "1.." + std::to_string(kMaxCapacity));
+  }
+  check(options.scaling, options.dispatchers);
+  for (const int cpu : options.cpus) check_range("cpus", cpu, 0, CPU_SETSIZE - 1);
+  return options;
+}
+
+}  // namespace
+
+WorkerPool::WorkerPool(PoolOptions options) : impl_(std::make_unique<Impl>(checked(std::move(options)))) {}
+
+WorkerPool::~WorkerPool() = default;
+
+Submitted WorkerPool::try_submit(Task&& task) { return impl_->try_submit(task, TaskClass::Normal); }
+
+Submitted WorkerPool::try_submit(Task&& task, const TaskOptions& options) { return impl_->try_submit(task, options); }
+
+Submitted WorkerPool::submit_for(Duration patience, Task&& task, const TaskOptions& options) {
+  return impl_->submit_for(patience, task, options);
+}
+
+std::size_t WorkerPool::try_submit_bulk(std::span<Task> tasks, TaskClass task_class) {
+  return impl_->try_submit_bulk(tasks, task_class);
+}
+
+void WorkerPool::submit_then(Task&& task, const TaskOptions& options, std::function<void(Submitted)> done) {
+  impl_->submit_then(std::move(task), options, std::move(done));
+}
+
+Result<void> WorkerPool::resize(int dispatchers) {
+  if (dispatchers < 1 || dispatchers > kMaxDispatchers) {
+    return Error{Errc::InvalidInput, "dispatchers " + std::to_string(dispatchers) + " is not allowed: 1..1000"};
+  }
+  return impl_->resize(dispatchers);
+}
+
+int WorkerPool::size() const noexcept { return impl_->size(); }
+
+PoolClosed WorkerPool::close(CloseMode mode, std::optional<Duration> deadline) { return impl_->close(mode, deadline); }
+
+bool WorkerPool::closing() const noexcept { return impl_->closing(); }
+
+bool WorkerPool::closed() const noexcept { return impl_->closed(); }
+
+std::vector<std::exception_ptr> WorkerPool::take_errors() { return impl_->take_errors(); }
+
+PoolStats WorkerPool::stats() const { return impl_->stats(); }
+
+}  // namespace galley

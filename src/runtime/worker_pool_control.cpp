@@ -1,0 +1,210 @@
+// The pool's threads: dispatchers that come and go, and the end.
+
+#include <algorithm>
+#include <iterator>
+#include <system_error>
+
+#include "base/assert.hpp"
+#include "runtime/worker_pool_impl.hpp"
+
+namespace galley {
+
+WorkerPool::Impl::Impl(PoolOptions options)
+    : options_(std::move(options)),
+      rings_{runtime::TaskRing(options_.capacity), runtime::TaskRing(options_.capacity),
+             runtime::TaskRing(options_.capacity)} {
+  if (auto started = resize(options_.dispatchers); !started) {
+    close(CloseMode::Cancel, std::nullopt);
+    throw Exception(started.error());
+  }
+  if (options_.scaling.max_dispatchers > 0) {
+    scale_at_ = clock_.mono() + options_.scaling.period;
+    busy_since_ = clock_.mono();
+    need_supervisor();
+  }
+}
+
+WorkerPool::Impl::~Impl() {
+  GALLEY_ASSERT(current() == nullptr);  // a task cannot wait for itself
+  close(CloseMode::Cancel, std::nullopt);
+}
+
+Result<void> WorkerPool::Impl::add_dispatcher() {
+  auto dispatcher = std::make_unique<Dispatcher>();
+  dispatcher->number = size_;
+  if (options_.make_state) dispatcher->state = options_.make_state(dispatcher->number);
+  for (int i = 0; i < options_.workers; ++i) {
+    dispatcher->workers.push_back(std::make_unique<Worker>(*dispatcher, i, *this));
+  }
+  for (auto& worker : dispatcher->workers) {
+    try {
+      {
+        const std::lock_guard lock(ended_mutex_);
+        ++alive_;
+      }
+      ++dispatcher->alive;
+      worker->thread = std::thread([this, &worker = *worker] { work(worker); });
+    } catch (const std::system_error& failure) {
+      --dispatcher->alive;
+      thread_ended();
+      dispatcher->retired = true;
+      events_.wake_all();
+      retired_.push_back(std::move(dispatcher));
+      return Error{Errc::Unavailable, std::string("no thread can be started: ") + failure.what()};
+    }
+  }
+  dispatchers_.push_back(std::move(dispatcher));
+  ++size_;
+  return {};
+}
+
+void WorkerPool::Impl::retire_last() {
+  dispatchers_.back()->retired = true;
+  retired_.push_back(std::move(dispatchers_.back()));
+  dispatchers_.pop_back();
+  --size_;
+  events_.wake_all();
+}
+
+Result<void> WorkerPool::Impl::resize(int dispatchers) {
+  const std::lock_guard lock(control_mutex_);
+  if (closing()) return Error{Errc::WrongState, "the pool is closed"};
+  reap_retired();
+  const int before = size_;
+  while (size_ > dispatchers) retire_last();
+  while (size_ < dispatchers) {
+    if (auto added = add_dispatcher(); !added) {
+      while (size_ > before) retire_last();
+      return added;
+    }
+  }
+  return {};
+}
+
+void WorkerPool::Impl::thread_ended() {
+  const std::lock_guard lock(ended_mutex_);
+  --alive_;
+  ended_.notify_all();
+}
+
+// ---- the end ----------------------------------------------------------------------------------------------------
+
+void WorkerPool::Impl::discard_queued() {
+  runtime::TaskRing::Popped popped;
+  for (runtime::TaskRing& ring : rings_) {
+    while (ring.pop(popped)) {
+      popped.task.reset();
+      discarded_.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
+}
+
+void WorkerPool::Impl::cancel_running() {
+  cancelled_ = true;
+  const std::lock_guard lock(control_mutex_);
+  const auto cancel = [](const std::unique_ptr<Dispatcher>& dispatcher) {
+    for (auto& worker : dispatcher->workers) worker->request_stop();
+  };
+  std::for_each(dispatchers_.begin(), dispatchers_.end(), cancel);
+  std::for_each(retired_.begin(), retired_.end(), cancel);
+}
+
+PoolClosed WorkerPool::Impl::close(CloseMode mode, std::optional<Duration> deadline) {
+  GALLEY_ASSERT(current() == nullptr);
+  const std::int64_t discarded_before = discarded_;
+  {
+    const std::lock_guard lock(control_mutex_);  // no resize is under way
+    if (state_ == State::Open) state_ = State::Closing;
+  }
+  for (runtime::TaskRing& ring : rings_) ring.close();
+  if (mode != CloseMode::Drain) discard_queued();
+  if (mode == CloseMode::Cancel) cancel_running();
+  refuse_waiters();
+  events_.wake_all();
+
+  const std::lock_guard one_at_a_time(close_mutex_);
+  std::unique_lock lock(ended_mutex_);
+  const auto over = [this] { return alive_ == 0; };
+  if (!deadline) {
+    ended_.wait(lock, over);
+  } else if (!ended_.wait_for(lock, *deadline, over)) {
+    lock.unlock();
+    discard_queued();
+    cancel_running();
+    events_.wake_all();
+    lock.lock();
+  }
+  const int abandoned = alive_;
+  lock.unlock();
+  if (abandoned == 0) {
+    join_all();
+    size_ = 0;
+    state_ = State::Closed;
+  }
+  return {discarded_ - discarded_before, abandoned};
+}
+
+/// All threads have ended, or are about to.
+void WorkerPool::Impl::join_all() {
+  end_supervisor();  // it may be about to resize
+  const std::lock_guard lock(control_mutex_);
+  std::move(dispatchers_.begin(), dispatchers_.end(), std::back_inserter(retired_));
+  dispatchers_.clear();
+  for (auto& dispatcher : retired_) take_out(*dispatcher);
+  retired_.clear();
+}
+
+/// Those whose threads have ended.
+void WorkerPool::Impl::reap_retired() {
+  retired_.remove_if([this](std::unique_ptr<Dispatcher>& dispatcher) {
+    if (dispatcher->alive > 0) return false;
+    take_out(*dispatcher);
+    return true;
+  });
+}
+
+void WorkerPool::Impl::take_out(Dispatcher& dispatcher) {
+  for (auto& worker : dispatcher.workers) {
+    if (worker->thread.joinable()) worker->thread.join();
+    completed_before_ += worker->completed;
+    failed_before_ += worker->failed;
+  }
+}
+
+PoolStats WorkerPool::Impl::stats() const {
+  PoolStats stats;
+  {
+    const std::lock_guard lock(control_mutex_);
+    stats.dispatchers = size_;
+    stats.completed = completed_before_;
+    stats.failed = failed_before_;
+    const auto add = [&stats](const std::unique_ptr<Dispatcher>& dispatcher) {
+      for (const auto& worker : dispatcher->workers) {
+        if (!dispatcher->retired) ++stats.workers;
+        if (worker->busy) ++stats.busy;
+        stats.completed += worker->completed;
+        stats.failed += worker->failed;
+      }
+    };
+    std::for_each(dispatchers_.begin(), dispatchers_.end(), add);
+    std::for_each(retired_.begin(), retired_.end(), add);
+  }
+  for (std::size_t at = 0; at < rings_.size(); ++at) stats.queued[at] = static_cast<std::int64_t>(rings_[at].size());
+  for (const runtime::TaskRing& ring : rings_) stats.accepted += ring.pushed();
+  stats.refused = refused_;
+  stats.timed_out = timed_out_;
+  stats.discarded = discarded_;
+  {
+    const std::lock_guard lock(errors_mutex_);
+    stats.errors_dropped = errors_dropped_;
+  }
+  auto waits = waits_.all();
+  auto runs = runs_.all();
+  stats.wait_p50 = runtime::quantile(waits, 0.5);
+  stats.wait_p99 = runtime::quantile(waits, 0.99);
+  stats.run_p50 = runtime::quantile(runs, 0.5);
+  stats.run_p99 = runtime::quantile(runs, 0.99);
+  return stats;
+}
+
+}  // namespace galley

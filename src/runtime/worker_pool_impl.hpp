@@ -1,0 +1,178 @@
+#pragma once
+// The parts of a worker pool: the rings that hold what waits, those who wait for room, the dispatchers with their
+// workers, and the supervisor, a thread that is there only when something has a time limit or the pool is scaled.
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <list>
+#include <mutex>
+#include <thread>
+
+#include "base/clock.hpp"
+#include "galley/runtime/worker_pool.hpp"
+#include "runtime/event_count.hpp"
+#include "runtime/samples.hpp"
+#include "runtime/task_ring.hpp"
+
+namespace galley {
+
+class WorkerPool::Impl {
+ public:
+  explicit Impl(PoolOptions options);
+  ~Impl();
+
+  [[nodiscard]] Submitted try_submit(Task& task, TaskClass task_class);
+  [[nodiscard]] Submitted try_submit(Task& task, const TaskOptions& options);
+  [[nodiscard]] Submitted submit_for(Duration patience, Task& task, const TaskOptions& options);
+  [[nodiscard]] std::size_t try_submit_bulk(std::span<Task> tasks, TaskClass task_class);
+  void submit_then(Task task, const TaskOptions& options, std::function<void(Submitted)> done);
+  [[nodiscard]] Result<void> resize(int dispatchers);
+  [[nodiscard]] int size() const noexcept { return size_; }
+  PoolClosed close(CloseMode mode, std::optional<Duration> deadline);
+  [[nodiscard]] bool closing() const noexcept { return state_ != State::Open; }
+  [[nodiscard]] bool closed() const noexcept { return state_ == State::Closed; }
+  [[nodiscard]] std::vector<std::exception_ptr> take_errors();
+  [[nodiscard]] PoolStats stats() const;
+
+ private:
+  enum class State : std::uint8_t { Open, Closing, Closed };
+  struct Dispatcher;
+  class Worker;
+  struct Guarded;
+  /// Told once; of a refused one, its task is given back.
+  using Admitted = std::function<void(Submitted, Task& back)>;
+  struct Waiter {  ///< for room
+    std::uint64_t number = 0;
+    Task task;
+    Admitted done;
+  };
+
+  // submitting (worker_pool_submit.cpp)
+  [[nodiscard]] runtime::TaskRing::Push push(Task& task, TaskClass task_class);
+  [[nodiscard]] Submitted refuse(Submitted why) noexcept;
+  [[nodiscard]] static bool needs_guard(const TaskOptions& options) noexcept;
+  [[nodiscard]] std::unique_ptr<Guarded> guard(Task& task, const TaskOptions& options);
+  [[nodiscard]] static Task task_of(std::unique_ptr<Guarded> guarded);
+  [[nodiscard]] Submitted block_for_room(Duration patience, Task& task, const TaskOptions& options);
+  std::uint64_t wait_for_room(Task task, TaskClass task_class, Admitted done);
+  /// The task of one that still waits.
+  [[nodiscard]] std::optional<Task> stop_waiting(std::uint64_t number, TaskClass task_class);
+  void admit(std::size_t task_class);
+  void refuse_waiters();
+
+  // working (worker_pool_work.cpp)
+  void work(Worker& worker);
+  [[nodiscard]] bool next(Worker& worker, runtime::TaskRing::Popped& out);
+  [[nodiscard]] bool pop(Worker& worker, runtime::TaskRing::Popped& out);
+  [[nodiscard]] bool search(Worker& worker, runtime::TaskRing::Popped& out);
+  [[nodiscard]] bool anything_waits() const noexcept;
+  void execute(Worker& worker, runtime::TaskRing::Popped& popped);
+  void run(Worker& worker, Task& task);
+  void keep_error(std::exception_ptr error);
+  /// The worker whose thread this is; null: none of this pool's.
+  [[nodiscard]] Worker* current() const noexcept;
+
+  // dispatchers (worker_pool_control.cpp)
+  [[nodiscard]] Result<void> add_dispatcher();
+  void retire_last();
+  void reap_retired();
+  void take_out(Dispatcher& dispatcher);
+  void thread_ended();
+  void discard_queued();
+  void cancel_running();
+  void join_all();
+
+  // supervising (worker_pool_supervise.cpp)
+  void need_supervisor();
+  void end_supervisor();
+  void supervise();
+  [[nodiscard]] base::Mono stop_overdue(base::Mono now);
+  void scale(base::Mono now);
+  void run_limit_set(base::Mono at);
+
+  const PoolOptions options_;
+  const base::SystemClock clock_;
+  std::atomic<State> state_{State::Open};
+  std::array<runtime::TaskRing, kTaskClasses> rings_;
+  runtime::EventCount events_;
+  alignas(64) std::atomic<int> searching_{0};
+
+  mutable std::mutex room_mutex_;
+  std::uint64_t last_waiter_ = 0;
+  std::array<std::deque<Waiter>, kTaskClasses> waiters_;
+  std::array<std::atomic<int>, kTaskClasses> waiting_{};
+
+  mutable std::mutex control_mutex_;  ///< dispatchers_, retired_; taken before room_mutex_
+  std::vector<std::unique_ptr<Dispatcher>> dispatchers_;
+  std::list<std::unique_ptr<Dispatcher>> retired_;  ///< their threads have ended, or are about to
+  std::atomic<int> size_{0};
+  int alive_ = 0;  ///< threads; guarded by ended_mutex_
+  std::mutex ended_mutex_;
+  std::condition_variable ended_;
+  std::atomic<bool> cancelled_{false};
+  std::mutex close_mutex_;  ///< one close at a time
+
+  std::atomic<std::int64_t> refused_{0}, timed_out_{0}, discarded_{0};
+  std::atomic<std::int64_t> completed_before_{0}, failed_before_{0};  ///< of workers that are gone
+  mutable std::mutex errors_mutex_;
+  std::deque<std::exception_ptr> errors_;
+  std::int64_t errors_dropped_ = 0;
+  runtime::Samples waits_, runs_;
+
+  std::mutex supervisor_mutex_;
+  std::condition_variable supervisor_wake_;
+  std::thread supervisor_;
+  bool supervising_ = true;
+  base::Mono supervisor_until_ = base::Mono::max();
+  base::Mono scale_at_ = base::Mono::max();
+  base::Mono busy_since_{};    ///< when all dispatchers were needed last
+  int above_target_ = 0;       ///< periods in a row
+  std::size_t scaled_to_ = 0;  ///< waits up to here have been looked at
+};
+
+/// One thread's; what its task sees of it.
+class WorkerPool::Impl::Worker final : public TaskContext {
+ public:
+  Worker(Dispatcher& dispatcher, int number, const Impl& pool) noexcept
+      : pool_(pool), dispatcher_(dispatcher), number_(number) {}
+
+  [[nodiscard]] int dispatcher() const noexcept override;
+  [[nodiscard]] int worker() const noexcept override { return number_; }
+  [[nodiscard]] void* state() const noexcept override;
+  [[nodiscard]] std::stop_token stop_token() override;
+
+  [[nodiscard]] Dispatcher& owner() noexcept { return dispatcher_; }
+  [[nodiscard]] std::size_t next_turn() noexcept { return turn_++; }
+  /// Of its task, by its own thread.
+  void limit(base::Mono until);
+  void ended() noexcept;
+  void request_stop() noexcept;
+  /// Asks its task to stop where its time is over. Gives until when it may run, as long as that is to come.
+  base::Mono stop_if_overdue(base::Mono now) noexcept;
+  std::atomic<bool> busy{false};
+  std::atomic<std::int64_t> completed{0}, failed{0};
+  std::thread thread;
+
+ private:
+  const Impl& pool_;
+  Dispatcher& dispatcher_;
+  const int number_;
+  std::size_t turn_ = 0;
+  std::mutex mutex_;  ///< of the next three
+  std::optional<std::stop_source> stop_;
+  bool stop_requested_ = false;
+  base::Mono run_until_ = base::Mono::max();  ///< its task; max(): as long as it likes
+  std::atomic<bool> touched_{false};          ///< one of the three was changed for its task
+};
+
+struct WorkerPool::Impl::Dispatcher {
+  int number = 0;
+  std::shared_ptr<void> state;
+  std::atomic<bool> retired{false};
+  std::atomic<int> alive{0};  ///< threads that are still at work
+  std::vector<std::unique_ptr<Worker>> workers;
+};
+
+}  // namespace galley

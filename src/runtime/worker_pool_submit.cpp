@@ -1,0 +1,202 @@
+// Into the pool: what fits, what waits for room, and the limits that a task brings along.
+
+#include <algorithm>
+#include <future>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "runtime/worker_pool_impl.hpp"
+
+namespace galley {
+
+/// A task with limits of its own. It is a task itself, so that those without limits pay for none.
+struct WorkerPool::Impl::Guarded {
+  Impl* pool = nullptr;
+  Task task;
+  base::Mono drop_at = base::Mono::max();
+  Duration run_timeout{0};
+  std::function<void(Dropped)> on_dropped;
+
+  ~Guarded() {
+    if (task && on_dropped) on_dropped(Dropped::Discarded);
+  }
+  void run(TaskContext& context) {
+    Task now = std::move(task);
+    if (pool->clock_.mono() > drop_at) {
+      pool->timed_out_.fetch_add(1, std::memory_order_relaxed);
+      if (on_dropped) on_dropped(Dropped::QueueTimeout);
+      return;
+    }
+    if (run_timeout > Duration{0}) {
+      const base::Mono until = pool->clock_.mono() + run_timeout;
+      static_cast<Worker&>(context).limit(until);
+      pool->run_limit_set(until);
+    }
+    now(context);
+  }
+};
+
+bool WorkerPool::Impl::needs_guard(const TaskOptions& options) noexcept {
+  return options.queue_timeout > Duration{0} || options.run_timeout > Duration{0} || options.on_dropped;
+}
+
+std::unique_ptr<WorkerPool::Impl::Guarded> WorkerPool::Impl::guard(Task& task, const TaskOptions& options) {
+  auto guarded = std::make_unique<Guarded>();
+  guarded->pool = this;
+  guarded->task = std::move(task);
+  if (options.queue_timeout > Duration{0}) guarded->drop_at = clock_.mono() + options.queue_timeout;
+  guarded->run_timeout = options.run_timeout;
+  guarded->on_dropped = options.on_dropped;
+  if (options.run_timeout > Duration{0}) need_supervisor();
+  return guarded;
+}
+
+Task WorkerPool::Impl::task_of(std::unique_ptr<Guarded> guarded) {
+  return {[guarded = std::move(guarded)](TaskContext& context) { guarded->run(context); }};
+}
+
+runtime::TaskRing::Push WorkerPool::Impl::push(Task& task, TaskClass task_class) {
+  const auto done = rings_[static_cast<std::size_t>(task_class)].push(task, clock_);
+  if (done != runtime::TaskRing::Push::Done) return done;
+  // Whoever searches will find it, and wakes others when there is more. An RMW: see EventCount::wake.
+  if (searching_.fetch_add(0, std::memory_order_seq_cst) == 0) events_.wake_one();
+  return done;
+}
+
+Submitted WorkerPool::Impl::refuse(Submitted why) noexcept {
+  refused_.fetch_add(1, std::memory_order_relaxed);
+  return why;
+}
+
+Submitted WorkerPool::Impl::try_submit(Task& task, TaskClass task_class) {
+  GALLEY_ASSERT(task);
+  if (closing()) return refuse(Submitted::Closed);
+  // Those who wait for room come first.
+  if (waiting_[static_cast<std::size_t>(task_class)].load(std::memory_order_relaxed) > 0)
+    return refuse(Submitted::Full);
+  switch (push(task, task_class)) {
+    case runtime::TaskRing::Push::Done: return Submitted::Accepted;
+    case runtime::TaskRing::Push::Full: return refuse(Submitted::Full);
+    default: return refuse(Submitted::Closed);
+  }
+}
+
+Submitted WorkerPool::Impl::try_submit(Task& task, const TaskOptions& options) {
+  if (!needs_guard(options)) return try_submit(task, options.task_class);
+  if (closing()) return refuse(Submitted::Closed);
+  auto guarded = guard(task, options);
+  Task& inner = guarded->task;
+  Task whole = task_of(std::move(guarded));
+  const Submitted answer = try_submit(whole, options.task_class);
+  if (answer != Submitted::Accepted) task = std::move(inner);  // the caller's again
+  return answer;
+}
+
+std::size_t WorkerPool::Impl::try_submit_bulk(std::span<Task> tasks, TaskClass task_class) {
+  std::size_t count = 0;
+  while (count < tasks.size() && try_submit(tasks[count], task_class) == Submitted::Accepted) ++count;
+  return count;
+}
+
+// ---- waiting for room -------------------------------------------------------------------------------------------
+
+std::uint64_t WorkerPool::Impl::wait_for_room(Task task, TaskClass task_class, Admitted done) {
+  const auto at = static_cast<std::size_t>(task_class);
+  std::uint64_t number = 0;
+  {
+    const std::lock_guard lock(room_mutex_);
+    number = ++last_waiter_;
+    waiters_[at].push_back({number, std::move(task), std::move(done)});
+    waiting_[at].fetch_add(1, std::memory_order_seq_cst);
+  }
+  if (closing()) refuse_waiters();
+  admit(at);  // who made room before this one was counted has not seen it
+  return number;
+}
+
+std::optional<Task> WorkerPool::Impl::stop_waiting(std::uint64_t number, TaskClass task_class) {
+  const auto at = static_cast<std::size_t>(task_class);
+  const std::lock_guard lock(room_mutex_);
+  const auto waiter = std::find_if(waiters_[at].begin(), waiters_[at].end(),
+                                   [number](const Waiter& one) { return one.number == number; });
+  if (waiter == waiters_[at].end()) return std::nullopt;
+  Task task = std::move(waiter->task);
+  waiters_[at].erase(waiter);
+  waiting_[at].fetch_sub(1, std::memory_order_seq_cst);
+  return task;
+}
+
+void WorkerPool::Impl::admit(std::size_t task_class) {
+  while (true) {
+    Waiter admitted;
+    {
+      const std::lock_guard lock(room_mutex_);
+      auto& waiters = waiters_[task_class];
+      if (waiters.empty()) return;
+      if (push(waiters.front().task, static_cast<TaskClass>(task_class)) != runtime::TaskRing::Push::Done) return;
+      admitted = std::move(waiters.front());
+      waiters.pop_front();
+      waiting_[task_class].fetch_sub(1, std::memory_order_seq_cst);
+    }
+    admitted.done(Submitted::Accepted, admitted.task);
+  }
+}
+
+void WorkerPool::Impl::refuse_waiters() {
+  for (std::size_t at = 0; at < waiters_.size(); ++at) {
+    std::deque<Waiter> refused;
+    {
+      const std::lock_guard lock(room_mutex_);
+      refused.swap(waiters_[at]);
+      waiting_[at].fetch_sub(static_cast<int>(refused.size()), std::memory_order_seq_cst);
+    }
+    for (Waiter& waiter : refused) {
+      static_cast<void>(refuse(Submitted::Closed));
+      waiter.done(Submitted::Closed, waiter.task);
+    }
+  }
+}
+
+Submitted WorkerPool::Impl::submit_for(Duration patience, Task& task, const TaskOptions& options) {
+  const Submitted answer = try_submit(task, options);
+  if (answer != Submitted::Full) return answer;
+  if (Worker* const worker = current(); worker != nullptr) {
+    Task whole = needs_guard(options) ? task_of(guard(task, options)) : std::move(task);
+    run(*worker, whole);
+    return Submitted::Accepted;
+  }
+  return patience > Duration{0} ? block_for_room(patience, task, options) : answer;
+}
+
+Submitted WorkerPool::Impl::block_for_room(Duration patience, Task& task, const TaskOptions& options) {
+  auto guarded = needs_guard(options) ? guard(task, options) : nullptr;
+  Task* const inner = guarded ? &guarded->task : nullptr;
+  Task whole = guarded ? task_of(std::move(guarded)) : std::move(task);
+  std::promise<Submitted> promise;
+  auto answer = promise.get_future();
+  const auto take_back = [&task, inner](Task& back) { task = std::move(inner != nullptr ? *inner : back); };
+  const std::uint64_t number =
+      wait_for_room(std::move(whole), options.task_class, [&](Submitted submitted, Task& back) {
+        if (submitted != Submitted::Accepted) take_back(back);
+        promise.set_value(submitted);
+      });
+  if (answer.wait_for(patience) == std::future_status::ready) return answer.get();
+  auto back = stop_waiting(number, options.task_class);
+  if (!back) return answer.get();  // it is being admitted or refused just now
+  take_back(*back);
+  return refuse(Submitted::Full);
+}
+
+void WorkerPool::Impl::submit_then(Task task, const TaskOptions& options, std::function<void(Submitted)> done) {
+  const Submitted answer = try_submit(task, options);
+  if (answer != Submitted::Full) return done(answer);
+  auto guarded = needs_guard(options) ? guard(task, options) : nullptr;
+  Task* const inner = guarded ? &guarded->task : nullptr;
+  Task whole = guarded ? task_of(std::move(guarded)) : std::move(task);
+  wait_for_room(std::move(whole), options.task_class, [inner, done = std::move(done)](Submitted submitted, Task&) {
+    if (submitted != Submitted::Accepted && inner != nullptr) inner->reset();  // never accepted, so not dropped
+    done(submitted);
+  });
+}
+
+}  // namespace galley

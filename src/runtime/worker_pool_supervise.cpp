@@ -1,0 +1,89 @@
+// A thread that asks tasks to stop when their time is over, and adds and takes away dispatchers. Only there when
+// wanted.
+
+#include <algorithm>
+
+#include "runtime/worker_pool_impl.hpp"
+
+namespace galley {
+
+namespace {
+
+constexpr Duration kLongestWait = std::chrono::hours(1);  // so that "never" is not handed to the system
+
+}  // namespace
+
+void WorkerPool::Impl::need_supervisor() {
+  const std::lock_guard lock(supervisor_mutex_);
+  if (supervising_ && !supervisor_.joinable()) supervisor_ = std::thread([this] { supervise(); });
+}
+
+void WorkerPool::Impl::end_supervisor() {
+  {
+    const std::lock_guard lock(supervisor_mutex_);
+    supervising_ = false;
+    supervisor_wake_.notify_all();
+  }
+  if (supervisor_.joinable()) supervisor_.join();
+}
+
+void WorkerPool::Impl::run_limit_set(base::Mono at) {
+  const std::lock_guard lock(supervisor_mutex_);
+  if (at >= supervisor_until_) return;
+  supervisor_until_ = at;
+  supervisor_wake_.notify_one();
+}
+
+void WorkerPool::Impl::supervise() {
+  std::unique_lock lock(supervisor_mutex_);
+  while (supervising_) {
+    supervisor_until_ = base::Mono::max();  // what is set from here on wakes it
+    lock.unlock();
+    const base::Mono now = clock_.mono();
+    const base::Mono next = stop_overdue(now);
+    if (now >= scale_at_) {
+      scale(now);
+      scale_at_ = now + options_.scaling.period;
+    }
+    lock.lock();
+    supervisor_until_ = std::min({supervisor_until_, next, scale_at_});
+    if (!supervising_ || clock_.mono() >= supervisor_until_) continue;
+    const auto wait = supervisor_until_ == base::Mono::max() ? kLongestWait : supervisor_until_ - clock_.mono();
+    supervisor_wake_.wait_for(lock, wait);
+  }
+}
+
+/// The next moment at which one will be overdue.
+base::Mono WorkerPool::Impl::stop_overdue(base::Mono now) {
+  base::Mono next = base::Mono::max();
+  const std::lock_guard lock(control_mutex_);
+  const auto look = [&](const std::unique_ptr<Dispatcher>& dispatcher) {
+    for (auto& worker : dispatcher->workers) next = std::min(next, worker->stop_if_overdue(now));
+  };
+  std::for_each(dispatchers_.begin(), dispatchers_.end(), look);
+  std::for_each(retired_.begin(), retired_.end(), look);
+  return next;
+}
+
+void WorkerPool::Impl::scale(base::Mono now) {
+  const PoolScaling& scaling = options_.scaling;
+  auto waits = waits_.since(scaled_to_);
+  // What waits now and is not begun shows in no sample yet.
+  for (const runtime::TaskRing& ring : rings_) {
+    if (const auto oldest = ring.oldest()) waits.push_back(now - *oldest);
+  }
+  const bool slow = runtime::quantile(waits, 0.95) > scaling.target;
+  above_target_ = slow ? above_target_ + 1 : 0;
+  const int busy = stats().busy;
+  const int size = size_;
+  if (slow || busy > (size - 1) * options_.workers) busy_since_ = now;
+  if (above_target_ >= scaling.periods && size < scaling.max_dispatchers) {
+    above_target_ = 0;
+    static_cast<void>(resize(size + 1));  // no thread to be had, or closing: it goes on as it is
+  } else if (size > options_.dispatchers && now - busy_since_ >= scaling.idle) {
+    busy_since_ = now;
+    static_cast<void>(resize(size - 1));
+  }
+}
+
+}  // namespace galley

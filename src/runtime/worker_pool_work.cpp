@@ -1,0 +1,223 @@
+// Out of the pool: how a worker finds its next task, sleeps when there is none, and runs it.
+
+#include <emmintrin.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/worker_pool_impl.hpp"
+
+namespace galley {
+
+namespace {
+
+/// In this order of classes 13 tasks are looked for: 8 of the high one, 4 of the normal one, 1 of the low one.
+constexpr std::array<std::size_t, 13> kTurns{0, 1, 0, 0, 1, 0, 2, 0, 1, 0, 0, 1, 0};
+
+/// Looks before a worker sleeps, about 2 us: a sleep and its wake-up cost more than that.
+constexpr int kSpins = 50;
+
+thread_local TaskContext* this_worker = nullptr;
+thread_local const void* this_pool = nullptr;
+
+void name_thread(const std::string& pool, int dispatcher, int worker) noexcept {
+  constexpr std::size_t kMost = 15;  // of the kernel
+  const std::string number = "/" + std::to_string(dispatcher) + "/" + std::to_string(worker);
+  const std::string name = pool.substr(0, kMost - std::min(kMost, number.size())) + number;
+  pthread_setname_np(pthread_self(), name.substr(0, kMost).c_str());
+}
+
+void pin_thread(const std::vector<int>& cpus) noexcept {
+  if (cpus.empty()) return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int cpu : cpus) CPU_SET(static_cast<unsigned>(cpu), &set);
+  pthread_setaffinity_np(pthread_self(), sizeof set, &set);  // cpus that are not there bind nothing
+}
+
+}  // namespace
+
+// ---- a worker ---------------------------------------------------------------------------------------------------
+
+int WorkerPool::Impl::Worker::dispatcher() const noexcept { return dispatcher_.number; }
+
+void* WorkerPool::Impl::Worker::state() const noexcept { return dispatcher_.state.get(); }
+
+std::stop_token WorkerPool::Impl::Worker::stop_token() {
+  const std::lock_guard lock(mutex_);
+  touched_ = true;
+  if (!stop_) {
+    stop_.emplace();
+    if (stop_requested_ || pool_.cancelled_) stop_->request_stop();
+  }
+  return stop_->get_token();
+}
+
+void WorkerPool::Impl::Worker::limit(base::Mono until) {
+  const std::lock_guard lock(mutex_);
+  touched_ = true;
+  run_until_ = until;
+}
+
+base::Mono WorkerPool::Impl::Worker::stop_if_overdue(base::Mono now) noexcept {
+  std::stop_source source{std::nostopstate};
+  {
+    const std::lock_guard lock(mutex_);
+    if (run_until_ > now) return run_until_;
+    run_until_ = base::Mono::max();
+    stop_requested_ = true;
+    if (stop_) source = *stop_;
+  }
+  source.request_stop();  // may call the task's own callbacks: not under the lock
+  return base::Mono::max();
+}
+
+void WorkerPool::Impl::Worker::request_stop() noexcept {
+  std::stop_source source{std::nostopstate};
+  {
+    const std::lock_guard lock(mutex_);
+    if (!busy) return;
+    touched_ = true;
+    stop_requested_ = true;
+    if (stop_) source = *stop_;
+  }
+  source.request_stop();
+}
+
+/// What was meant for the task that has ended must not reach the next one. A close that comes between the two lines
+/// finds the pool cancelled for good, and so does the next task.
+void WorkerPool::Impl::Worker::ended() noexcept {
+  busy.store(false, std::memory_order_seq_cst);
+  if (!touched_.load(std::memory_order_seq_cst)) return;
+  const std::lock_guard lock(mutex_);
+  touched_ = false;
+  stop_requested_ = false;
+  run_until_ = base::Mono::max();
+  stop_.reset();
+}
+
+WorkerPool::Impl::Worker* WorkerPool::Impl::current() const noexcept {
+  return this_pool == this ? static_cast<Worker*>(this_worker) : nullptr;
+}
+
+// ---- finding a task ---------------------------------------------------------------------------------------------
+
+bool WorkerPool::Impl::pop(Worker& worker, runtime::TaskRing::Popped& out) {
+  const std::size_t wanted = kTurns[worker.next_turn() % kTurns.size()];
+  for (const std::size_t at : {wanted, std::size_t{0}, std::size_t{1}, std::size_t{2}}) {
+    if (!rings_[at].pop(out)) continue;
+    if (waiting_[at].load(std::memory_order_seq_cst) > 0) admit(at);
+    return true;
+  }
+  return false;
+}
+
+bool WorkerPool::Impl::anything_waits() const noexcept {
+  return std::any_of(rings_.begin(), rings_.end(), [](const runtime::TaskRing& ring) { return ring.size() > 0; });
+}
+
+/// One worker at a time looks again and again for a while. Who submits meanwhile wakes nobody; so whoever has found
+/// something makes sure that the rest is found too.
+bool WorkerPool::Impl::search(Worker& worker, runtime::TaskRing::Popped& out) {
+  int none = 0;
+  if (!searching_.compare_exchange_strong(none, 1, std::memory_order_seq_cst)) return false;
+  bool found = false;
+  for (int spin = 0; spin < kSpins && !found; ++spin) {
+    found = pop(worker, out);
+    if (!found) _mm_pause();
+  }
+  searching_.store(0, std::memory_order_seq_cst);
+  if (found && anything_waits()) events_.wake_one();
+  return found;
+}
+
+bool WorkerPool::Impl::next(Worker& worker, runtime::TaskRing::Popped& out) {
+  while (!worker.owner().retired) {
+    if (pop(worker, out) || search(worker, out)) return true;
+    const auto key = events_.prepare();
+    if (pop(worker, out)) {
+      events_.cancel();
+      if (anything_waits()) events_.wake_one();
+      return true;
+    }
+    if (worker.owner().retired || (closing() && !anything_waits())) {
+      events_.cancel();
+      break;
+    }
+    events_.wait(key);
+    if (pop(worker, out)) {
+      if (anything_waits()) events_.wake_one();  // the wakers of several tasks may have woken this one alone
+      return true;
+    }
+  }
+  if (closing()) {
+    events_.wake_all();  // those who slept because of a task that this one has taken
+  } else if (anything_waits()) {
+    events_.wake_one();  // a wake-up that was meant for a task must not end with a worker that goes
+  }
+  return false;
+}
+
+// ---- running it -------------------------------------------------------------------------------------------------
+
+void WorkerPool::Impl::work(Worker& worker) {
+  this_pool = this;
+  this_worker = &worker;
+  name_thread(options_.name, worker.dispatcher(), worker.worker());
+  pin_thread(options_.cpus);
+  if (options_.tracer.on_start) options_.tracer.on_start(worker.dispatcher(), worker.worker());
+  runtime::TaskRing::Popped popped;
+  while (next(worker, popped)) execute(worker, popped);
+  if (options_.tracer.on_close) options_.tracer.on_close(worker.dispatcher(), worker.worker());
+  --worker.owner().alive;
+  thread_ended();
+}
+
+void WorkerPool::Impl::execute(Worker& worker, runtime::TaskRing::Popped& popped) {
+  worker.busy.store(true, std::memory_order_relaxed);
+  if (!popped.pushed_at) {
+    run(worker, popped.task);
+  } else {
+    const base::Mono began = clock_.mono();
+    waits_.add(began - *popped.pushed_at);
+    run(worker, popped.task);
+    runs_.add(clock_.mono() - began);
+  }
+  worker.ended();
+}
+
+void WorkerPool::Impl::run(Worker& worker, Task& task) {
+  if (options_.tracer.on_run) options_.tracer.on_run(worker);
+  std::exception_ptr error;
+  try {
+    task(worker);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  task.reset();  // what it held is gone before it counts as completed
+  if (options_.tracer.on_ran) options_.tracer.on_ran(worker, error);
+  if (error) {
+    worker.failed.fetch_add(1, std::memory_order_relaxed);
+    keep_error(std::move(error));
+  }
+  worker.completed.fetch_add(1, std::memory_order_relaxed);
+}
+
+void WorkerPool::Impl::keep_error(std::exception_ptr error) {
+  const std::lock_guard lock(errors_mutex_);
+  errors_.push_back(std::move(error));
+  if (errors_.size() <= options_.max_errors) return;
+  errors_.pop_front();
+  ++errors_dropped_;
+}
+
+std::vector<std::exception_ptr> WorkerPool::Impl::take_errors() {
+  const std::lock_guard lock(errors_mutex_);
+  std::vector<std::exception_ptr> taken(errors_.begin(), errors_.end());
+  errors_.clear();
+  return taken;
+}
+
+}  // namespace galley

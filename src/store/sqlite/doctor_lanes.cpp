@@ -1,0 +1,101 @@
+// What is checked of keys and limits: that lanes know their first jobs and have their turns, and that limits count what
+// runs under them.
+
+#include "store/sqlite/doctor.hpp"
+
+// clang-format off
+
+// The job that a lane would run next, unless it is put aside: of an ordered one that has a holder, only this one.
+#define GALLEY_FIRST(k) \
+  "CASE WHEN " k ".full_limit IS NULL THEN (SELECT r.id FROM galley_ready r WHERE r.lane = " k ".id" \
+  " AND (" k ".holder = 0 OR r.id = " k ".holder) ORDER BY r.rank, r.id LIMIT 1) END"
+#define GALLEY_STANDING(k, job) "(" k ".turn - " job ".priority * 1000000000000)"
+#define GALLEY_AT(k, job) "(" job ".position - " k ".ordered * " job ".priority * 3600000000)"
+// The lanes through which a claim finds the lane `k`.
+#define GALLEY_THROUGH(k) \
+  "galley_lanes l JOIN galley_lanes w ON w.queue = l.queue AND CASE l.program WHEN '' THEN w.id = l.id" \
+  " ELSE w.kind = '' AND w.program IN (l.program, '') END AND l.id = " k ".lane"
+
+namespace galley::store::sqlite {
+
+std::vector<CheckedTable> key_tables() {
+  return {
+    {"galley_keys", {"id"}, {
+      {"key_lane_unknown", "lanes of keys whose kind is lost", "'lane ' || t.id",
+       "NOT EXISTS (SELECT 1 FROM galley_lanes l WHERE l.id = t.lane)", {"DELETE FROM galley_keys WHERE id = ?1"}},
+      {"key_holder", "keys held up by a job that has ended or does not exist", "'key ' || t.key",
+       "t.holder <> 0 AND NOT EXISTS (SELECT 1 FROM galley_jobs j WHERE j.id = t.holder AND (j.state IN"
+       " ('scheduled', 'ready') OR EXISTS (SELECT 1 FROM galley_running r WHERE r.id = j.id)))",
+       {"UPDATE galley_keys SET holder = 0 WHERE id = ?1"}},
+      {"key_idle", "lanes that do not know whether they have jobs", "'key ' || t.key",
+       "(t.idle_us IS NULL) = NOT EXISTS (SELECT 1 FROM galley_ready r WHERE r.lane = t.id)",
+       {"UPDATE galley_keys SET idle_us = CASE WHEN EXISTS (SELECT 1 FROM galley_ready r WHERE r.lane = ?1) THEN NULL"
+        " ELSE 0 END WHERE id = ?1"}},
+      {"key_turn", "lanes whose turn would not come, or not in time", "'key ' || t.key",
+       "t.job IS NOT " GALLEY_FIRST("t") " OR (t.job IS NOT NULL AND NOT EXISTS (SELECT 1 FROM galley_jobs j"
+       " WHERE j.id = t.job AND t.standing = " GALLEY_STANDING("t", "j") " AND t.rank = " GALLEY_AT("t", "j")
+       " AND t.under = coalesce(j.limits, ''))) OR (t.job IS NOT NULL AND EXISTS (SELECT 1 FROM " GALLEY_THROUGH("t")
+       " WHERE NOT EXISTS (SELECT 1 FROM galley_turns n WHERE n.lane = w.id AND n.under = t.under"
+       " AND n.standing = t.standing AND n.rank = t.rank AND n.job = t.job AND n.keyed = t.id)))",
+       {"DELETE FROM galley_turns WHERE (lane, under, standing, rank, job) IN (SELECT w.id, k.under,"
+       " k.standing, k.rank,"
+        " k.job FROM galley_keys k JOIN " GALLEY_THROUGH("k") " WHERE k.id = ?1) AND keyed = ?1",
+        "UPDATE galley_keys SET job = " GALLEY_FIRST("galley_keys") " WHERE id = ?1",
+        "UPDATE galley_keys SET (standing, rank, under) = (SELECT " GALLEY_STANDING("galley_keys", "j") ", "
+        GALLEY_AT("galley_keys", "j") ", coalesce(j.limits, '') FROM galley_jobs j WHERE j.id = galley_keys.job)"
+        " WHERE id = ?1",
+        "INSERT OR REPLACE INTO galley_turns (lane, under, standing, rank, job, keyed) SELECT w.id, k.under,"
+        " k.standing, k.rank,"
+        " k.job, k.id FROM galley_keys k JOIN " GALLEY_THROUGH("k") " WHERE k.id = ?1 AND k.job IS NOT NULL"}},
+    }},
+    {"galley_turns", {"lane", "under", "standing", "rank", "job"}, {
+      {"turns_orphan", "turns of no lane", "'job ' || t.job",
+       "NOT EXISTS (SELECT 1 FROM galley_keys k JOIN " GALLEY_THROUGH("k") " WHERE k.id = t.keyed AND w.id = t.lane"
+       " AND k.under = t.under AND k.standing = t.standing AND k.rank = t.rank AND k.job = t.job)",
+       {"DELETE FROM galley_turns WHERE lane = ?1 AND under = ?2 AND standing = ?3 AND rank = ?4 AND job = ?5"}},
+    }},
+    {"galley_shares", {"lane"}, {
+      {"shares_orphan", "shares of kinds that do not exist", "'lane ' || t.lane",
+       "NOT EXISTS (SELECT 1 FROM galley_lanes l WHERE l.id = t.lane)", {"DELETE FROM galley_shares WHERE lane = ?1"}},
+    }},
+    {"galley_holds", {"job", "limit_id", "key"}, {
+      {"holds_orphan", "limits held by jobs that do not run", "'job ' || t.job",
+       "NOT EXISTS (SELECT 1 FROM galley_running r WHERE r.id = t.job)",
+       {"DELETE FROM galley_holds WHERE job = ?1 AND limit_id = ?2 AND key = ?3"}},
+      {"holds_unmarked", "claims that would not give back what they hold", "'job ' || t.job",
+       "EXISTS (SELECT 1 FROM galley_running r WHERE r.id = t.job AND (r.held & 1) = 0)",
+       {"UPDATE galley_running SET held = held | 1 WHERE id = ?1"}},
+      {"holds_uncounted", "limits that do not count what runs under them", "'job ' || t.job",
+       "EXISTS (SELECT 1 FROM galley_limits m WHERE m.id = t.limit_id) AND NOT EXISTS (SELECT 1 FROM galley_uses u"
+       " WHERE u.limit_id = t.limit_id AND u.key = t.key)",
+       {"INSERT OR IGNORE INTO galley_uses (limit_id, key, running, arrival_us) VALUES (?2, ?3, 1, 0)"}},
+    }},
+    {"galley_uses", {"limit_id", "key"}, {
+      {"uses_orphan", "counts of limits that do not exist", "'limit ' || t.limit_id",
+       "NOT EXISTS (SELECT 1 FROM galley_limits m WHERE m.id = t.limit_id)",
+       {"DELETE FROM galley_uses WHERE limit_id = ?1 AND key = ?2"}},
+      {"uses_count", "limits that count other claims than they have", "'limit ' || t.limit_id || ' ' || t.key",
+       "t.running <> (SELECT count(*) FROM galley_holds h WHERE h.limit_id = t.limit_id AND h.key = t.key)",
+       {"UPDATE galley_uses SET running = (SELECT count(*) FROM galley_holds h WHERE h.limit_id = ?1 AND h.key = ?2)"
+        " WHERE limit_id = ?1 AND key = ?2"}},
+    }},
+    // Again, now that the counts are right.
+    {"galley_keys", {"id"}, {
+      {"key_aside", "lanes put aside for a limit that has room", "'key ' || t.key",
+       "t.full_limit IS NOT NULL AND t.full_until_us IS NULL AND NOT EXISTS (SELECT 1 FROM galley_uses u"
+       " JOIN galley_limits m ON m.id = u.limit_id WHERE m.id = t.full_limit AND u.key = CASE m.name WHEN '' THEN t.key"
+       " ELSE '' END AND u.running >= m.max_running)",
+       {"UPDATE galley_keys SET full_limit = NULL, job = (SELECT r.id FROM galley_ready r WHERE r.lane = ?1"
+        " AND (galley_keys.holder = 0 OR r.id = galley_keys.holder) ORDER BY r.rank, r.id LIMIT 1) WHERE id = ?1",
+        "UPDATE galley_keys SET (standing, rank, under) = (SELECT " GALLEY_STANDING("galley_keys", "j") ", "
+        GALLEY_AT("galley_keys", "j") ", coalesce(j.limits, '') FROM galley_jobs j WHERE j.id = galley_keys.job)"
+        " WHERE id = ?1",
+        "INSERT OR REPLACE INTO galley_turns (lane, under, standing, rank, job, keyed) SELECT w.id, k.under,"
+        " k.standing,"
+        " k.rank, k.job, k.id FROM galley_keys k JOIN " GALLEY_THROUGH("k") " WHERE k.id = ?1 AND k.job IS NOT NULL"}},
+    }},
+  };
+}
+
+}  // namespace galley::store::sqlite
+// clang-format on

@@ -1,0 +1,235 @@
+// How a pool grows, shrinks and ends.
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <thread>
+
+#include "base/random.hpp"
+#include "galley/runtime/worker_pool.hpp"
+#include "runtime/gate.hpp"
+
+namespace galley {
+namespace {
+
+using namespace std::chrono_literals;
+using test::Gate;
+
+PoolOptions options_of(int dispatchers, int workers, std::size_t capacity = 1'000) {
+  PoolOptions options;
+  options.dispatchers = dispatchers;
+  options.workers = workers;
+  options.capacity = capacity;
+  return options;
+}
+
+TEST(PoolSize, IsWhatWasAskedForAndChangesWithResize) {
+  WorkerPool pool{options_of(3, 2)};
+  EXPECT_EQ(pool.size(), 3);
+  ASSERT_TRUE(pool.resize(2));
+  EXPECT_EQ(pool.size(), 2);
+  EXPECT_FALSE(pool.closed());
+  ASSERT_TRUE(pool.resize(5));
+  EXPECT_EQ(pool.size(), 5);
+  EXPECT_EQ(pool.stats().workers, 10);
+  EXPECT_EQ(pool.resize(0).error().code, Errc::InvalidInput);
+  EXPECT_EQ(pool.size(), 5);
+  std::atomic<int> ran{0};
+  for (int i = 0; i < 100; ++i) ASSERT_EQ(pool.try_submit([&ran] { ++ran; }), Submitted::Accepted);
+  pool.close(CloseMode::Drain);
+  EXPECT_EQ(ran, 100);
+  EXPECT_EQ(pool.size(), 0);
+  EXPECT_TRUE(pool.closed());
+  EXPECT_EQ(pool.resize(1).error().code, Errc::WrongState);
+}
+
+TEST(PoolSize, ARetiredDispatcherFinishesItsTaskAndTakesNoOther) {
+  WorkerPool pool{options_of(2, 1)};
+  Gate begun, go;
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(pool.try_submit([&] {
+      begun.open();
+      EXPECT_TRUE(go.wait());
+    }),
+              Submitted::Accepted);
+  }
+  ASSERT_TRUE(begun.wait(2));
+  ASSERT_TRUE(pool.resize(1));
+  std::atomic<int> dispatchers_seen{0};
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_EQ(pool.try_submit([&](TaskContext& context) { dispatchers_seen += context.dispatcher(); }),
+              Submitted::Accepted);
+  }
+  go.open();
+  pool.close(CloseMode::Drain);
+  EXPECT_EQ(dispatchers_seen, 0);
+  EXPECT_EQ(pool.stats().completed, 52);
+}
+
+TEST(PoolScale, GrowsWhenTasksWaitTooLongAndShrinksWhenIdle) {
+  PoolOptions options = options_of(1, 1);
+  options.scaling.max_dispatchers = 3;
+  options.scaling.target = 1ms;
+  options.scaling.period = 1ms;
+  options.scaling.periods = 2;
+  options.scaling.idle = 20ms;
+  WorkerPool pool{std::move(options)};
+  Gate begun, go;
+  for (int i = 0; i < 3; ++i) {  // one begins, two wait: only a dispatcher more can begin the next
+    ASSERT_EQ(pool.try_submit([&] {
+      begun.open();
+      EXPECT_TRUE(go.wait());
+    }),
+              Submitted::Accepted);
+  }
+  // Only every eighth task is stamped: the one that waits longest must be one of those to be seen.
+  for (int i = 0; i < 8; ++i) ASSERT_EQ(pool.try_submit([] {}), Submitted::Accepted);
+  ASSERT_TRUE(begun.wait(3));
+  while (pool.size() < 3) std::this_thread::yield();  // counted when all its threads are there
+  go.open();
+  while (pool.size() > 1) std::this_thread::yield();  // an event: the supervisor takes them away
+  EXPECT_EQ(pool.size(), 1);
+}
+
+TEST(PoolClose, DrainRunsAllThatWasAccepted) {
+  WorkerPool pool{options_of(1, 1)};
+  std::atomic<int> ran{0};
+  for (int i = 0; i < 500; ++i) ASSERT_EQ(pool.try_submit([&ran] { ++ran; }), Submitted::Accepted);
+  const PoolClosed closed = pool.close(CloseMode::Drain);
+  EXPECT_EQ(ran, 500);
+  EXPECT_EQ(closed.discarded, 0);
+  EXPECT_EQ(pool.try_submit([] {}), Submitted::Closed);
+  EXPECT_EQ(pool.submit_for(1h, [] {}), Submitted::Closed);
+  EXPECT_EQ(pool.close(CloseMode::Cancel).discarded, 0);  // again is harmless
+}
+
+TEST(PoolClose, DiscardDropsWhatHasNotBegunAndTellsIt) {
+  WorkerPool pool{options_of(1, 1)};
+  Gate begun, go;
+  std::atomic<int> ran{0}, dropped{0};
+  ASSERT_EQ(pool.try_submit([&] {
+    begun.open();
+    EXPECT_TRUE(go.wait());
+    ++ran;
+  }),
+            Submitted::Accepted);
+  ASSERT_TRUE(begun.wait());
+  TaskOptions options;
+  options.on_dropped = [&](Dropped why) {
+    EXPECT_EQ(why, Dropped::Discarded);
+    if (++dropped == 20) go.open();
+  };
+  for (int i = 0; i < 20; ++i) ASSERT_EQ(pool.try_submit([&ran] { ++ran; }, options), Submitted::Accepted);
+  const PoolClosed closed = pool.close(CloseMode::Discard);
+  EXPECT_EQ(closed.discarded, 20);
+  EXPECT_EQ(closed.abandoned, 0);
+  EXPECT_EQ(ran, 1);
+  EXPECT_EQ(dropped, 20);
+}
+
+TEST(PoolClose, CancelAsksWhatRunsToStop) {
+  WorkerPool pool{options_of(1, 2)};
+  Gate begun;
+  std::atomic<int> stopped{0};
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(pool.try_submit([&](TaskContext& context) {
+      Gate asked;
+      std::stop_callback callback(context.stop_token(), [&asked] { asked.open(); });
+      begun.open();
+      if (asked.wait()) ++stopped;
+    }),
+              Submitted::Accepted);
+  }
+  ASSERT_TRUE(begun.wait(2));
+  pool.close(CloseMode::Cancel);
+  EXPECT_EQ(stopped, 2);
+}
+
+TEST(PoolClose, ADeadlineEndsTheWaitAndSaysWhatWasAbandoned) {
+  WorkerPool pool{options_of(1, 1)};
+  Gate begun, go;
+  ASSERT_EQ(pool.try_submit([&] {
+    begun.open();
+    EXPECT_TRUE(go.wait());
+  }),
+            Submitted::Accepted);
+  ASSERT_TRUE(begun.wait());
+  ASSERT_EQ(pool.try_submit([] {}), Submitted::Accepted);
+  const PoolClosed closed = pool.close(CloseMode::Drain, 5ms);
+  EXPECT_EQ(closed.abandoned, 1);
+  EXPECT_EQ(closed.discarded, 1);
+  EXPECT_FALSE(pool.closed());
+  EXPECT_TRUE(pool.closing());
+  go.open();
+  EXPECT_EQ(pool.close(CloseMode::Drain).abandoned, 0);
+  EXPECT_TRUE(pool.closed());
+}
+
+TEST(PoolClose, ThoseWhoWaitForRoomAreToldSo) {
+  WorkerPool pool{options_of(1, 1, 1)};
+  Gate begun, go, waiting;
+  ASSERT_EQ(pool.try_submit([&] {
+    begun.open();
+    EXPECT_TRUE(go.wait());
+  }),
+            Submitted::Accepted);
+  ASSERT_TRUE(begun.wait());
+  ASSERT_EQ(pool.try_submit([] {}), Submitted::Accepted);
+  std::atomic<int> refused{0};
+  pool.submit_then([] {}, {},
+                   [&](Submitted answer) {
+                     if (answer == Submitted::Closed) ++refused;
+                     go.open();
+                   });
+  std::thread blocked([&] {
+    waiting.open();
+    if (pool.submit_for(1h, [] {}) == Submitted::Closed) ++refused;
+  });
+  ASSERT_TRUE(waiting.wait());
+  pool.close(CloseMode::Discard);
+  blocked.join();
+  EXPECT_EQ(refused, 2);
+}
+
+/// Submitters, resizes and a close at once, from a seed: what was accepted is run or discarded, each exactly once.
+TEST(PoolStress, NothingIsLostOrRunTwiceWhateverComesTogether) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    base::Random random(seed);
+    const auto mode = static_cast<CloseMode>(random.bits() % 3);
+    auto pool = std::make_unique<WorkerPool>(options_of(1 + static_cast<int>(random.bits() % 3), 2, 8));
+    std::atomic<std::int64_t> ran{0}, accepted{0}, dropped{0};
+    TaskOptions told;
+    told.on_dropped = [&dropped](Dropped) { ++dropped; };
+    std::vector<std::thread> threads;
+    for (int submitter = 0; submitter < 3; ++submitter) {
+      threads.emplace_back([&, submitter] {
+        for (int i = 0; i < 400; ++i) {
+          Task task{[&ran] { ++ran; }};
+          const auto answer = submitter == 0   ? pool->try_submit(std::move(task), told)
+                              : submitter == 1 ? pool->submit_for(1ms, std::move(task), told)
+                                               : pool->submit_for(1h, std::move(task), told);
+          if (answer == Submitted::Accepted) ++accepted;
+          if (answer == Submitted::Closed) return;
+        }
+      });
+    }
+    threads.emplace_back([&] {
+      for (int i = 0; i < 20; ++i) static_cast<void>(pool->resize(1 + i % 4));
+    });
+    // The one that waits as long as it takes gets all of its 400 in.
+    const auto until = static_cast<std::int64_t>(random.bits() % 400);
+    while (accepted < until && ran < until) std::this_thread::yield();
+    const PoolClosed closed = pool->close(mode);
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(ran + dropped, accepted) << "seed " << seed;
+    EXPECT_EQ(closed.discarded, dropped) << "seed " << seed;
+    if (mode == CloseMode::Drain) {
+      EXPECT_EQ(dropped, 0) << "seed " << seed;
+    }
+    EXPECT_TRUE(pool->closed());
+  }
+}
+
+}  // namespace
+}  // namespace galley

@@ -1,0 +1,286 @@
+// What a pool does with tasks: bounds, order, classes, limits, errors.
+
+#include "galley/runtime/worker_pool.hpp"
+
+#include <gtest/gtest.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <future>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "runtime/gate.hpp"
+
+namespace galley {
+namespace {
+
+using namespace std::chrono_literals;
+using test::Gate;
+
+PoolOptions options_of(int dispatchers, int workers, std::size_t capacity = 1'000) {
+  PoolOptions options;
+  options.dispatchers = dispatchers;
+  options.workers = workers;
+  options.capacity = capacity;
+  return options;
+}
+
+/// A task that holds its worker until it is let go.
+struct Held {
+  Gate begun, go;
+  void hold(WorkerPool& pool, int times = 1) {
+    for (int i = 0; i < times; ++i) {
+      ASSERT_EQ(pool.try_submit([this] {
+        begun.open();
+        EXPECT_TRUE(go.wait());
+      }),
+                Submitted::Accepted);
+    }
+    ASSERT_TRUE(begun.wait(times));
+  }
+};
+
+TEST(WorkerPool, RunsEveryTaskOnce) {
+  std::array<std::atomic<int>, 5'000> runs{};
+  {
+    WorkerPool pool{options_of(2, 3, 64)};
+    for (auto& run : runs) {
+      ASSERT_EQ(pool.submit_for(1min, [&run] { ++run; }), Submitted::Accepted);
+    }
+    EXPECT_EQ(pool.close(CloseMode::Drain).discarded, 0);
+    EXPECT_EQ(pool.stats().completed, 5'000);
+  }
+  EXPECT_TRUE(std::all_of(runs.begin(), runs.end(), [](const auto& run) { return run == 1; }));
+}
+
+TEST(WorkerPool, TheBoundIsHardAndARefusedTaskStaysTheCallers) {
+  WorkerPool pool{options_of(1, 2, 10)};
+  Held held;
+  held.hold(pool, 2);
+  int accepted = 0;
+  int ran = 0;
+  for (int i = 0; i < 20'000; ++i) accepted += pool.try_submit([] {}) == Submitted::Accepted ? 1 : 0;
+  EXPECT_EQ(accepted, 10);
+  Task mine{[&ran] { ++ran; }};
+  EXPECT_EQ(pool.try_submit(std::move(mine)), Submitted::Full);
+  TaskOptions limited;
+  limited.queue_timeout = 1h;
+  EXPECT_EQ(pool.try_submit(std::move(mine), limited), Submitted::Full);
+  EXPECT_EQ(pool.submit_for(1ms, std::move(mine), limited), Submitted::Full);
+  ASSERT_TRUE(mine);  // NOLINT(bugprone-use-after-move): not accepted, not moved from
+  EXPECT_EQ(pool.stats().queued[1], 10);
+  EXPECT_EQ(pool.stats().refused, 19'993 + 1);
+  held.go.open();
+  EXPECT_EQ(pool.submit_for(1min, std::move(mine)), Submitted::Accepted);
+  pool.close(CloseMode::Drain);
+  EXPECT_EQ(ran, 1);
+}
+
+TEST(WorkerPool, OneWorkerKeepsTheOrder) {
+  WorkerPool pool{options_of(1, 1, 100)};
+  std::vector<int> order;
+  for (int i = 0; i < 2'000; ++i) {
+    ASSERT_EQ(pool.submit_for(1min, [&order, i] { order.push_back(i); }), Submitted::Accepted);
+  }
+  pool.close(CloseMode::Drain);
+  EXPECT_EQ(order.size(), 2'000U);
+  EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+}
+
+TEST(WorkerPool, BulkTakesWhatFits) {
+  WorkerPool pool{options_of(1, 1, 10)};
+  Held held;
+  held.hold(pool);
+  std::atomic<int> ran{0};
+  std::vector<Task> tasks;
+  for (int i = 0; i < 15; ++i) tasks.emplace_back([&ran] { ++ran; });
+  EXPECT_EQ(pool.try_submit_bulk(tasks), 10U);
+  EXPECT_FALSE(tasks[9]);
+  EXPECT_TRUE(tasks[10]);
+  held.go.open();
+  pool.close(CloseMode::Drain);
+  EXPECT_EQ(ran, 10);
+}
+
+TEST(WorkerPool, ThoseWhoWaitForRoomComeInTheirOrderAndBeforeOthers) {
+  WorkerPool pool{options_of(1, 1, 1)};
+  Held held;
+  held.hold(pool);
+  std::vector<int> order;
+  ASSERT_EQ(pool.try_submit([&order] { order.push_back(0); }), Submitted::Accepted);
+  Gate accepted;
+  for (int i = 1; i <= 3; ++i) {
+    pool.submit_then([&order, i] { order.push_back(i); }, {},
+                     [&accepted](Submitted answer) {
+                       EXPECT_EQ(answer, Submitted::Accepted);
+                       accepted.open();
+                     });
+  }
+  EXPECT_EQ(pool.try_submit([] {}), Submitted::Full);
+  held.go.open();
+  ASSERT_TRUE(accepted.wait(3));
+  pool.close(CloseMode::Drain);
+  EXPECT_EQ(order, (std::vector{0, 1, 2, 3}));
+}
+
+TEST(WorkerPool, ASubmitFromInsideATaskNeverWaits) {
+  WorkerPool pool{options_of(1, 2, 1)};
+  Gate ran;
+  const std::function<void(int)> fan_out = [&](int depth) {
+    for (int i = 0; depth > 0 && i < 3; ++i) {
+      EXPECT_EQ(pool.submit_for(1h, [&fan_out, depth] { fan_out(depth - 1); }), Submitted::Accepted);
+    }
+    ran.open();
+  };
+  ASSERT_EQ(pool.try_submit([&] { fan_out(5); }), Submitted::Accepted);
+  EXPECT_TRUE(ran.wait(1 + 3 + 9 + 27 + 81 + 243));
+}
+
+TEST(WorkerPool, ClassesShareEightToFourToOneAndEachHasItsOwnBound) {
+  WorkerPool pool{options_of(1, 1, 130)};
+  Held held;
+  held.hold(pool);
+  std::string order;
+  for (const auto& [task_class, letter] :
+       {std::pair(TaskClass::Low, 'l'), std::pair(TaskClass::Normal, 'n'), std::pair(TaskClass::High, 'h')}) {
+    TaskOptions options;
+    options.task_class = task_class;
+    for (int i = 0; i < 130; ++i) {
+      ASSERT_EQ(pool.try_submit([&order, letter = letter] { order += letter; }, options), Submitted::Accepted);
+    }
+    EXPECT_EQ(pool.try_submit([] {}, options), Submitted::Full);
+  }
+  held.go.open();
+  pool.close(CloseMode::Drain);
+  ASSERT_EQ(order.size(), 390U);
+  const std::string first = order.substr(0, 130);
+  EXPECT_NEAR(static_cast<double>(std::count(first.begin(), first.end(), 'h')), 80, 8);
+  EXPECT_NEAR(static_cast<double>(std::count(first.begin(), first.end(), 'n')), 40, 4);
+  EXPECT_NEAR(static_cast<double>(std::count(first.begin(), first.end(), 'l')), 10, 1);
+}
+
+TEST(WorkerPool, ATaskThatWaitedTooLongIsDroppedAndSaysSo) {
+  WorkerPool pool{options_of(1, 1)};
+  Held held;
+  held.hold(pool);
+  std::vector<Dropped> dropped;
+  TaskOptions options;
+  options.queue_timeout = 1us;
+  options.on_dropped = [&dropped](Dropped why) { dropped.push_back(why); };
+  bool ran = false;
+  ASSERT_EQ(pool.try_submit([&ran] { ran = true; }, options), Submitted::Accepted);
+  std::this_thread::yield();
+  held.go.open();
+  pool.close(CloseMode::Drain);
+  EXPECT_FALSE(ran);
+  EXPECT_EQ(dropped, std::vector{Dropped::QueueTimeout});
+  EXPECT_EQ(pool.stats().timed_out, 1);
+}
+
+TEST(WorkerPool, ARunTimeoutAsksThatTaskAloneToStop) {
+  WorkerPool pool{options_of(1, 1)};
+  TaskOptions options;
+  options.run_timeout = 5ms;
+  Gate stopped;
+  const auto wait_for_stop = [&stopped](TaskContext& context) {
+    std::stop_callback callback(context.stop_token(), [&stopped] { stopped.open(); });
+    EXPECT_TRUE(stopped.wait());
+  };
+  ASSERT_EQ(pool.try_submit(wait_for_stop, options), Submitted::Accepted);
+  ASSERT_TRUE(stopped.wait());
+  std::promise<bool> next;
+  ASSERT_EQ(pool.try_submit([&next](TaskContext& context) { next.set_value(context.stop_token().stop_requested()); }),
+            Submitted::Accepted);
+  EXPECT_FALSE(next.get_future().get());
+}
+
+TEST(WorkerPool, WhatATaskThrowsIsKeptUpToABound) {
+  PoolOptions options = options_of(1, 2);
+  options.max_errors = 3;
+  WorkerPool pool{std::move(options)};
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(pool.try_submit([i] { throw std::runtime_error(std::to_string(i)); }), Submitted::Accepted);
+  }
+  pool.close(CloseMode::Drain);
+  EXPECT_EQ(pool.stats().failed, 10);
+  EXPECT_EQ(pool.stats().errors_dropped, 7);
+  EXPECT_EQ(pool.take_errors().size(), 3U);
+  EXPECT_TRUE(pool.take_errors().empty());
+}
+
+TEST(WorkerPool, ADispatchersWorkersShareTheStateThatWasMadeForIt) {
+  std::atomic<int> made{0};
+  PoolOptions options = options_of(2, 5);
+  options.make_state = [&made](int dispatcher) {
+    ++made;
+    return std::make_shared<std::atomic<int>>(dispatcher * 0);
+  };
+  std::atomic<int> sum{0};
+  std::mutex mutex;
+  std::set<void*> states;
+  WorkerPool pool{std::move(options)};
+  for (int i = 1; i <= 10; ++i) {
+    ASSERT_EQ(pool.try_submit([&, i](TaskContext& context) {
+      sum += i;
+      const std::lock_guard lock(mutex);
+      states.insert(context.state());
+      EXPECT_LT(context.worker(), 5);
+      EXPECT_LT(context.dispatcher(), 2);
+    }),
+              Submitted::Accepted);
+  }
+  pool.close(CloseMode::Drain);
+  EXPECT_EQ(sum, 55);
+  EXPECT_EQ(made, 2);
+  EXPECT_LE(states.size(), 2U);
+}
+
+TEST(WorkerPool, ThreadsHaveNamesAndTracersSeeEveryStep) {
+  PoolOptions options = options_of(1, 1);
+  options.name = "a-rather-long-name";
+  std::string seen;
+  options.tracer.on_start = [&seen](int, int) { seen += "start "; };
+  options.tracer.on_run = [&seen](TaskContext&) { seen += "run "; };
+  options.tracer.on_ran = [&seen](TaskContext&, const std::exception_ptr& error) {
+    seen += error ? "failed " : "ran ";
+  };
+  options.tracer.on_close = [&seen](int, int) { seen += "close"; };
+  WorkerPool pool{std::move(options)};
+  std::promise<std::string> name;
+  ASSERT_EQ(pool.try_submit([&name] {
+    char text[16] = {};
+    pthread_getname_np(pthread_self(), text, sizeof text);
+    name.set_value(text);
+  }),
+            Submitted::Accepted);
+  EXPECT_EQ(name.get_future().get(), "a-rather-lo/0/0");
+  ASSERT_EQ(pool.try_submit([] { throw 1; }), Submitted::Accepted);
+  pool.close(CloseMode::Drain);
+  EXPECT_EQ(seen, "start run ran run failed close");
+}
+
+TEST(WorkerPool, AnInvalidOptionIsAnErrorThatNamesIt) {
+  const auto refused = [](const std::function<void(PoolOptions&)>& change, const char* name) {
+    PoolOptions options;
+    change(options);
+    try {
+      WorkerPool pool{std::move(options)};
+      ADD_FAILURE() << name << " was accepted";
+    } catch (const Exception& failure) {
+      EXPECT_EQ(failure.error().code, Errc::InvalidInput);
+      EXPECT_NE(failure.error().message.find(name), std::string::npos) << failure.error().message;
+    }
+  };
+  refused([](PoolOptions& o) { o.dispatchers = 0; }, "dispatchers 0");
+  refused([](PoolOptions& o) { o.dispatchers = 1'001; }, "dispatchers 1001");
+  refused([](PoolOptions& o) { o.workers = -1; }, "workers -1");
+  refused([](PoolOptions& o) { o.capacity = 0; }, "capacity 0");
+  refused([](PoolOptions& o) { o.cpus = {-1}; }, "cpus -1");
+  refused([](PoolOptions& o) { o.scaling.max_dispatchers = 1, o.dispatchers = 2; }, "scaling.max_dispatchers 1");
+  refused([](PoolOptions& o) { o.scaling.max_dispatchers = 2, o.scaling.period = 0us; }, "scaling.period");
+}
+
+}  // namespace
+}  // namespace galley
