@@ -143,6 +143,7 @@ void add_load(CLI::App& app, Context& context) {
     if (!load->get_subcommands().empty()) return;
     context.action = [] { return Result<int>(usage_error("say what is tested: galley load http URL --rate 100:10s")); };
   });
+  load->footer("Example: galley load http http://localhost:8080/ --rate 200 --duration 30s");
   CLI::App* command = load->add_subcommand("http", "Requests at planned moments, whether answers come or not");
   auto flags = std::make_shared<Flags>();
   command->add_option("URL", flags->url, "http://HOST[:PORT][/PATH][?QUERY]")->required()->type_name("");

@@ -3,6 +3,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <boost/json/array.hpp>
 #include <cmath>
 #include <cstdio>
 #include <memory>
@@ -14,7 +15,9 @@
 #include "cli/counts.hpp"
 #include "cli/exposition.hpp"
 #include "cli/rates.hpp"
+#include "cli/running.hpp"
 #include "cli/text.hpp"
+#include "engine/explain_rooms.hpp"
 #include "store/store.hpp"
 
 namespace galley::cli {
@@ -88,6 +91,51 @@ void print_json(Output& out, const Exposed& seen, double minutes) {
               {"running", worker.running},
               {"started_at", base::format_time(worker.started_at)}});
   }
+}
+
+boost::json::object object_of(const store::WorkerStats& worker, const engine::PoolRoom& room) {
+  boost::json::array kinds;
+  for (std::size_t i = 0; i < room.kinds.size(); ++i) {
+    const job::Decision::Kind& of = room.decision.kinds[i];
+    kinds.push_back({{"kind", base::to_utf8(room.kinds[i])},
+                     {"class", job::name(of.kind_class)},
+                     {"runs", of.runs},
+                     {"mean_ms", milliseconds(of.mean)},
+                     {"p99_ms", milliseconds(of.p99)},
+                     {"may_take", room.slots() - room.kept_from(room.kinds[i])}});
+  }
+  return {{"type", "room"},
+          {"worker", base::to_utf8(worker.card.name)},
+          {"pool", room.pool},
+          {"reserve", job::name(room.reserve)},
+          {"slots", room.decision.slots},
+          {"express", room.decision.extra},
+          {"kept", !room.decision.reserved.empty()},
+          {"why", base::to_utf8(room.decision.why)},
+          {"kinds", std::move(kinds)}};
+}
+
+/// What only JSON has.
+Result<void> print_more_json(Output& out, store::Store& store, const Exposed& seen, Time now) {
+  const auto minutes = store.minutes(limits::kKeepMinutes);
+  if (!minutes) return minutes.error();
+  const auto running = running_jobs(store, now, limits::kMaxPage);
+  if (!running) return running.error();
+  const auto rooms = engine::rooms_of(seen.workers, *minutes, now);
+  for (std::size_t i = 0; i < rooms.size(); ++i) {
+    for (const engine::PoolRoom& room : rooms[i]) out.line(object_of(seen.workers[i], room));
+  }
+  for (const RunningJob& job : *running) {
+    out.line({{"type", "running"},
+              {"id", job.id},
+              {"queue", base::to_utf8(job.queue)},
+              {"kind", base::to_utf8(job.kind)},
+              {"worker", base::to_utf8(job.worker)},
+              {"for_ms", milliseconds(job.since)},
+              {"progress", base::to_utf8(job.progress)},
+              {"stuck", job.stuck}});
+  }
+  return {};
 }
 
 void print_text(Output& out, const Exposed& seen, double minutes) {
@@ -165,7 +213,11 @@ Result<int> stats(Context& context, const StatsFlags& flags) {
   if (flags.prometheus) {
     context.out.write(prometheus_text(*seen));
   } else {
-    (flags.json ? print_json : print_text)(context.out, *seen, minutes_looked_at(context.clock.wall()));
+    const Time now = context.clock.wall();
+    (flags.json ? print_json : print_text)(context.out, *seen, minutes_looked_at(now));
+    if (flags.json) {
+      if (auto more = print_more_json(context.out, **store, *seen, now); !more) return more.error();
+    }
   }
   return kExitOk;
 }
@@ -176,7 +228,8 @@ void add_stats(CLI::App& app, Context& context) {
   CLI::App* command =
       app.add_subcommand("stats", "Count jobs by queue, kind and state; rates of the last minutes; the workers");
   auto flags = std::make_shared<StatsFlags>();
-  auto* json = command->add_flag("--json", flags->json, "One object a line; \"type\": jobs, rates, worker or alarm");
+  auto* json = command->add_flag("--json", flags->json,
+                                 "One object a line; \"type\": jobs, rates, worker, room, running or alarm");
   auto* prometheus = command->add_flag("--prometheus", flags->prometheus, "As Prometheus's text format");
   auto* alarm = command->add_option("--fail-if", flags->fail_if,
                                     "Only tell, and exit with 1, where a queue is behind: [QUEUE:]METRIC>VALUE with "

@@ -28,6 +28,8 @@ constexpr Duration kShortest = std::chrono::milliseconds(100);
 constexpr Duration kLongest = std::chrono::hours(1);
 constexpr std::size_t kNamedErrors = 5;  // failing kinds whose errors are looked up, two looks each
 constexpr std::size_t kErrorJobs = 20;   // jobs of which the latest error is taken
+constexpr std::size_t kRunningJobs = 200;
+constexpr Duration kLookAtRooms = std::chrono::seconds(10);  // an hour of statistics is read for it
 
 Result<top::Snapshot> look_at(store::Store& store, const base::Clock& clock) {
   top::Snapshot seen;
@@ -41,8 +43,28 @@ Result<top::Snapshot> look_at(store::Store& store, const base::Clock& clock) {
   if (!workers) return workers.error();
   auto minutes = store.minutes(kRateMinutes);
   if (!minutes) return minutes.error();
-  return top::Snapshot{clock.wall(),      *std::move(info),    *std::move(queues),
-                       *std::move(lanes), *std::move(workers), *std::move(minutes)};
+  const Time now = clock.wall();
+  auto running = running_jobs(store, now, kRunningJobs);
+  if (!running) return running.error();
+  return top::Snapshot{now,
+                       *std::move(info),
+                       *std::move(queues),
+                       *std::move(lanes),
+                       *std::move(workers),
+                       *std::move(minutes),
+                       *std::move(running)};
+}
+
+Result<void> look_at_rooms(store::Store& store, top::Snapshot& seen) {
+  const auto minutes = store.minutes(limits::kKeepMinutes);
+  if (!minutes) return minutes.error();
+  seen.rooms = engine::rooms_of(seen.workers, *minutes, seen.now);
+  return {};
+}
+
+bool same_workers(const top::Snapshot& a, const top::Snapshot& b) {
+  return std::equal(a.workers.begin(), a.workers.end(), b.workers.begin(), b.workers.end(),
+                    [](const auto& one, const auto& other) { return one.id == other.id; });
 }
 
 /// Of a few jobs of the kind in this state, the class of the latest error.
@@ -180,6 +202,7 @@ class Top {
   const ScreenSignals& signals_;
   Duration interval_;
   base::Mono next_{};
+  base::Mono rooms_at_{};  ///< when they are looked at again
   top::Snapshot seen_;
   top::Pace pace_;
   top::ErrorClasses errors_;
@@ -195,6 +218,13 @@ Result<void> Top::look() {
   auto seen = look_at(store_, context_.clock);
   if (!seen) return seen.error();
   if (auto named = look_at_errors(store_, *seen, errors_); !named) return named;
+  const base::Mono now = context_.clock.mono();
+  if (now >= rooms_at_ || !same_workers(*seen, seen_)) {
+    if (auto found = look_at_rooms(store_, *seen); !found) return found;
+    rooms_at_ = now + kLookAtRooms;
+  } else {
+    seen->rooms = std::move(seen_.rooms);
+  }
   seen_ = *std::move(seen);
   pace_.look(context_.clock.mono(), seen_.minutes);
   return {};
@@ -247,7 +277,7 @@ bool Top::hear_keys() {
 
 bool Top::press(top::Key key) {
   const std::size_t page = std::max<std::size_t>(terminal_size().lines / 2, 1);
-  const std::size_t end = std::max(seen_.queues.size(), seen_.workers.size());
+  const std::size_t end = std::max({seen_.queues.size(), seen_.workers.size(), seen_.running.size()});
   switch (key) {
     case top::Key::Quit: return false;
     case top::Key::Pause:
@@ -267,8 +297,9 @@ bool Top::press(top::Key key) {
 }
 
 Result<int> once(Context& context, store::Store& store) {
-  const auto seen = look_at(store, context.clock);
+  auto seen = look_at(store, context.clock);
   if (!seen) return seen.error();
+  if (auto found = look_at_rooms(store, *seen); !found) return found.error();
   top::ErrorClasses errors;
   if (auto named = look_at_errors(store, *seen, errors); !named) return named.error();
   for (const top::Line& line : top::screen({.seen = *seen, .errors = std::move(errors)}, {})) {

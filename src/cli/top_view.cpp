@@ -15,6 +15,8 @@ namespace {
 constexpr Duration kPaceTime = std::chrono::seconds(10);  // twice the time between two reports of a worker
 constexpr std::size_t kNameColumns = 24;
 constexpr std::size_t kPoolsColumns = 60;
+constexpr std::size_t kWhyColumns = 300;
+constexpr std::size_t kProgressColumns = 80;
 constexpr std::string_view kKeys = "q quit  p pause  up/down/PgUp/PgDn scroll  space look now";
 
 std::string rate_text(double rate) {
@@ -185,13 +187,60 @@ Section queues_section(const Snapshot& seen) {
 
 Section workers_section(const Snapshot& seen) {
   Section section;
-  section.columns = {{"WORKER"}, {"SLOTS", 0, true}, {"BUSY", 0, true}, {"UP", 1, true}, {"POOLS", 2}};
+  section.columns = {{"WORKER"},         {"SLOTS", 0, true}, {"BUSY", 0, true},
+                     {"STUCK", 3, true}, {"UP", 1, true},    {"POOLS", 2}};
   section.none = "no worker runs on this store";
   for (const store::WorkerStats& worker : seen.workers) {
+    const auto stuck = std::count_if(seen.running.begin(), seen.running.end(), [&](const RunningJob& job) {
+      return job.stuck && job.worker == worker.card.name;
+    });
     section.rows.push_back({to_cell(worker.card.name, kNameColumns), std::to_string(worker.card.slots),
-                            std::to_string(worker.running),
+                            std::to_string(worker.running), std::to_string(stuck),
                             base::format_duration(std::max(seen.now - worker.started_at, Duration{0})),
                             to_cell(worker.card.pools, kPoolsColumns)});
+  }
+  return section;
+}
+
+/// Pools that decide the same stand in one row.
+Section rooms_section(const Snapshot& seen) {
+  Section section;
+  section.columns = {{"POOL"}, {"WORKERS", 1, true}, {"SLOTS", 0, true}, {"ROOM FOR SHORT KINDS"}};
+  std::map<std::vector<std::string>, int> workers;
+  for (const auto& pools : seen.rooms) {
+    for (const engine::PoolRoom& room : pools) {
+      const job::Decision& decision = room.decision;
+      const std::string figures = engine::figures_of(room);
+      std::string text = (decision.reserved.empty() ? "none: " : "") + decision.why;
+      if (!figures.empty()) text += " (" + figures + ")";
+      std::string slots = std::to_string(decision.slots);
+      if (decision.extra > 0) slots += "+" + std::to_string(decision.extra);
+      ++workers[{room.pool, std::move(slots), std::move(text)}];
+    }
+  }
+  for (const auto& [row, count] : workers) {
+    section.rows.push_back(
+        {to_cell(row[0], kNameColumns), std::to_string(count), row[1], to_cell(row[2], kWhyColumns)});
+  }
+  return section;
+}
+
+/// Those that tell how far they are, and those that should have ended.
+Section running_section(const Snapshot& seen) {
+  Section section;
+  section.columns = {{"RUNNING JOB", 0, true}, {"KIND"}, {"QUEUE", 2}, {"WORKER", 1}, {"FOR", 0, true}, {"PROGRESS"}};
+  std::vector<const RunningJob*> jobs;
+  for (const RunningJob& job : seen.running) {
+    if (job.stuck || !job.progress.empty()) jobs.push_back(&job);
+  }
+  const auto longer = [](const RunningJob* a, const RunningJob* b) { return a->since > b->since; };
+  std::stable_sort(jobs.begin(), jobs.end(), longer);
+  for (const RunningJob* job : jobs) {
+    const std::string progress = to_cell(job->progress, kProgressColumns);
+    section.rows.push_back({std::to_string(job->id), to_cell(job->kind, kNameColumns),
+                            to_cell(job->queue, kNameColumns), to_cell(job->worker, kNameColumns),
+                            base::format_duration(job->since),
+                            job->stuck ? "stuck" + (progress.empty() ? "" : ": " + progress) : progress});
   }
   return section;
 }
@@ -321,7 +370,11 @@ std::vector<Line> screen(const Look& look, Size size) {
   std::vector<Line> lines;
   print_header(look, size, lines);
   std::vector<Section> sections{queues_section(look.seen), workers_section(look.seen)};
-  if (Section section = failing_section(look); !section.rows.empty()) sections.push_back(std::move(section));
+  // These are there only where they have rows.
+  std::vector<Section> more{rooms_section(look.seen), running_section(look.seen), failing_section(look)};
+  for (Section& section : more) {
+    if (!section.rows.empty()) sections.push_back(std::move(section));
+  }
   // Beside the rows: a title a section, an empty line between two, and the keys.
   const std::size_t taken = lines.size() + 2 * sections.size() - 1 + (look.keys ? 1 : 0);
   std::size_t room = 0;
@@ -340,33 +393,6 @@ std::vector<Line> screen(const Look& look, Size size) {
   }
   if (size.lines > 0 && lines.size() > size.lines) lines.resize(size.lines);
   return lines;
-}
-
-std::vector<Key> keys_from(std::string_view bytes) {
-  constexpr std::pair<std::string_view, Key> kKnown[] = {
-      {"\x1b[A", Key::Up},      {"\x1bOA", Key::Up},        {"k", Key::Up},    {"\x1b[B", Key::Down},
-      {"\x1bOB", Key::Down},    {"j", Key::Down},           {"q", Key::Quit},  {"Q", Key::Quit},
-      {"\x1b[5~", Key::PageUp}, {"\x1b[6~", Key::PageDown}, {"p", Key::Pause}, {"P", Key::Pause},
-      {" ", Key::Refresh}};
-  std::vector<Key> keys;
-  while (!bytes.empty()) {
-    const auto at = std::find_if(std::begin(kKnown), std::end(kKnown),
-                                 [&](const auto& known) { return bytes.starts_with(known.first); });
-    if (at != std::end(kKnown)) {
-      keys.push_back(at->second);
-      bytes.remove_prefix(at->first.size());
-      continue;
-    }
-    // Of another sequence ("ESC [ 1 ; 5 q") no letter may be taken for a key.
-    std::size_t length = 1;
-    if (bytes.size() > 1 && bytes[0] == '\x1b' && (bytes[1] == '[' || bytes[1] == 'O')) {
-      length = 2;
-      while (length < bytes.size() && (bytes[length] < '@' || bytes[length] > '~')) ++length;
-      length = std::min(length + 1, bytes.size());
-    }
-    bytes.remove_prefix(length);
-  }
-  return keys;
 }
 
 }  // namespace galley::cli::top

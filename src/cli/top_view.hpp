@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "cli/running.hpp"
+#include "engine/explain_rooms.hpp"
 #include "store/store.hpp"
 
 namespace galley::cli::top {
@@ -22,6 +24,8 @@ struct Snapshot {
   std::vector<store::LaneStats> lanes;
   std::vector<store::WorkerStats> workers;
   std::vector<store::Minute> minutes;  ///< of the last kRateMinutes
+  std::vector<RunningJob> running{};
+  std::vector<std::vector<engine::PoolRoom>> rooms{};  ///< of the workers, in their order; may be of a moment ago
 };
 
 struct Totals {

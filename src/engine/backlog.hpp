@@ -16,7 +16,7 @@ struct Backlog {
   /// worker could run.
   bool left = false;
   /// The job that is first in line among those that are ready in `dry`: queues of which a claim with room to spare
-  /// has just brought nothing.
+  /// has just brought nothing. Not one that a full limit or another job of its key holds back.
   std::optional<JobId> overlooked;
   /// "queue/kind" of jobs that wait and that this worker cannot run; and the paused queues among its own with some.
   std::vector<std::string> unserved;

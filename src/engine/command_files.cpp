@@ -115,7 +115,11 @@ Result<Fd> open_part(const FilePart& part) {
   while (at < part.end) {
     const ssize_t got = ::sendfile(file->get(), from.get(), &at, static_cast<std::size_t>(part.end - at));
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return failed("cannot read " + base::quoted(part.path));
+    if (got < 0) return failed("cannot read " + base::quoted(part.path));
+    if (got == 0) {
+      return Error{Errc::InvalidInput,
+                   base::quoted(part.path) + " ends within this part: it was changed since it was split"};
+    }
   }
   return rewound(*std::move(file));
 }
@@ -131,16 +135,27 @@ Result<OutputFile> OutputFile::open(const std::string& path) {
   OutputFile file;
   file.path_ = path;
   const std::string part = path + ".part";
+  ::unlink(part.c_str());  // of an attempt that died, or that goes on without its lease: not to be written by two
   file.fd_ = Fd(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
   if (file.fd_.get() < 0) return Error{Errc::Io, failed("cannot write " + base::quoted(part)).message};
   return file;
 }
 
 OutputFile::~OutputFile() {
-  if (fd_.get() >= 0) ::unlink((path_ + ".part").c_str());
+  if (fd_.get() >= 0 && is_ours()) ::unlink((path_ + ".part").c_str());
+}
+
+bool OutputFile::is_ours() const {
+  struct stat ours {};
+  struct stat there {};
+  return ::fstat(fd_.get(), &ours) == 0 && ::stat((path_ + ".part").c_str(), &there) == 0 &&
+         ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
 }
 
 Result<void> OutputFile::keep() {
+  if (!is_ours()) return Error{Errc::Io, base::quoted(path_) + ": another attempt writes it"};
+  // Its job is about to be over: the power may fail, and nobody would write it again.
+  if (::fsync(fd_.get()) != 0) return Error{Errc::Io, failed("cannot write " + base::quoted(path_)).message};
   if (std::rename((path_ + ".part").c_str(), path_.c_str()) != 0) {
     return Error{Errc::Io, failed("cannot rename to " + base::quoted(path_)).message};
   }

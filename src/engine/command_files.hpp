@@ -30,10 +30,12 @@ class OutputFile {
   ~OutputFile();
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
-  /// It stands under its name, whole. Errors: Io.
+  /// It stands under its name, whole. Errors: Io, also where another attempt of the same job has begun to write it.
   [[nodiscard]] Result<void> keep();
 
  private:
+  [[nodiscard]] bool is_ours() const;
+
   Fd fd_;
   std::string path_;
 };

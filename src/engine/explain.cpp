@@ -93,6 +93,17 @@ Reason blocked(const Facts& facts) {
   return {"blocked", text, "galley batches show " + batch + " names its jobs"};
 }
 
+void explain_stuck(const Facts& facts, Explanation& into) {
+  const job::Policy& policy = facts.job.policy;
+  const auto over = overrun(facts.job, facts.now);
+  if (!over || *over < Duration{0}) return;
+  into.reasons.push_back({"stuck",
+                          "it was told to stop " + about(*over + policy.grace) +
+                              " ago, and did not end within its grace of " + about(policy.grace) +
+                              ": its slot is lost until it ends",
+                          "the log of its worker tells where it is (job.stuck); only the end of that process ends it"});
+}
+
 void explain_running(const Facts& facts, Explanation& into) {
   const job::JobRecord& job = facts.job;
   const auto known = [&](const store::WorkerStats& worker) { return worker.card.name == job.worker; };
@@ -109,6 +120,7 @@ void explain_running(const Facts& facts, Explanation& into) {
                      std::to_string(job.counters.attempts + 1) + ", for " + about(facts.now - since);
   if (!job.progress.empty()) text += "; its progress: " + first_line(job.progress);
   into.reasons.push_back({"running", text, ""});
+  if (alive) explain_stuck(facts, into);
   if (job.cancel_requested) {
     into.reasons.push_back(
         {"cancel_requested", "it was asked to stop, and has not ended yet",
@@ -196,6 +208,15 @@ void note_waiting(const Facts& facts, Explanation& into) {
 std::string first_line(std::string_view text) {
   while (!text.empty() && (text.front() == '\n' || text.front() == '\r')) text.remove_prefix(1);
   return std::string(text.substr(0, text.find_first_of("\r\n")));
+}
+
+std::optional<Duration> overrun(const job::JobRecord& job, Time now) {
+  std::optional<Time> end = job.deadline_at;
+  if (job.policy.timeout > Duration{0} && job.started_at) {
+    end = std::min(*job.started_at + job.policy.timeout, end.value_or(Time::max()));
+  }
+  if (!end) return std::nullopt;
+  return now - (*end + job.policy.grace);
 }
 
 Explanation explain(const Facts& facts) {

@@ -45,6 +45,7 @@ struct Facts {
   std::optional<store::BatchStats> batch;  ///< that it awaits
   store::Standing standing;                ///< of a ready job: what it shares with others
   std::string schedule;                    ///< whose last tick it is; empty: of none
+  std::vector<store::Minute> minutes;      ///< of a ready job: all that are kept
 };
 
 /// One answer. Codes are stable; docs/watch.md lists them.
@@ -70,6 +71,10 @@ struct Explanation {
 [[nodiscard]] Explanation explain(const Facts& facts);
 /// The time line alone.
 [[nodiscard]] std::vector<Moment> timeline_of(const Facts& facts);
+
+/// How long ago a running attempt should have ended at the latest: its job's own time-out or deadline and its grace are
+/// over. Less than zero: there is time left; nothing: it has no bound. A worker's time-out of its kind is not seen.
+[[nodiscard]] std::optional<Duration> overrun(const job::JobRecord& job, Time now);
 
 /// Looks at all that `explain` needs, with bounded verbs. Errors: NotFound, and those of the store.
 [[nodiscard]] Result<Facts> gather(store::Store& store, const base::Clock& clock, JobId id);

@@ -48,10 +48,13 @@ Result<std::optional<InLine>> line_before(store::Store& store, const job::JobRec
 }
 
 Result<void> look_at_rate(store::Store& store, Facts& facts) {
-  const auto minutes = store.minutes(kRateMinutes);
+  auto minutes = store.minutes(limits::kKeepMinutes);
   if (!minutes) return minutes.error();
+  facts.minutes = *std::move(minutes);
+  const Time since = std::chrono::floor<std::chrono::minutes>(facts.now) - std::chrono::minutes(kRateMinutes);
   std::optional<Time> first;
-  for (const store::Minute& minute : *minutes) {
+  for (const store::Minute& minute : facts.minutes) {
+    if (minute.minute < since) continue;
     if (minute.measured.queue != facts.job.queue || minute.measured.kind != facts.job.kind) continue;
     const std::int64_t ended = minute.measured.completed + minute.measured.failed;
     if (ended > 0 && !first) first = minute.minute;

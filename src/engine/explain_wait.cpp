@@ -4,10 +4,11 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
-#include <sstream>
 
 #include "base/duration.hpp"
 #include "base/text.hpp"
+#include "engine/explain_rooms.hpp"
+#include "engine/history.hpp"
 #include "job/order.hpp"
 
 namespace galley::engine {
@@ -15,6 +16,9 @@ namespace galley::engine {
 namespace {
 
 constexpr std::size_t kNamedWorkers = 3;
+
+/// Of workers, a room a pool.
+using RoomsOf = std::vector<std::vector<PoolRoom>>;
 
 template <class Range, class Value>
 bool has(const Range& range, const Value& value) {
@@ -74,53 +78,115 @@ Reason no_handler(const Facts& facts, const std::vector<const store::WorkerStats
 
 /// The pools of a worker that take from the queue; a card whose pools cannot be read has none.
 std::vector<job::PoolSpec> pools_for(const store::WorkerCard& card, const std::string& queue, bool& all) {
-  std::vector<job::PoolSpec> pools;
-  std::istringstream words(card.pools);
-  for (std::string word; words >> word;) {
-    auto pool = job::pool_spec_from(word);
-    const auto takes = [&](const job::PoolQueue& one) { return one.name == queue; };
-    if (pool && std::any_of(pool->queues.begin(), pool->queues.end(), takes)) {
-      pools.push_back(*std::move(pool));
-    } else {
-      all = false;
-    }
-  }
-  return pools;
+  CardPools read = pools_of(card);
+  const auto takes = [&](const job::PoolSpec& pool) {
+    return std::any_of(pool.queues.begin(), pool.queues.end(), [&](const auto& one) { return one.name == queue; });
+  };
+  const std::size_t others = std::erase_if(read.pools, [&](const job::PoolSpec& pool) { return !takes(pool); });
+  if (others > 0 || !read.whole) all = false;
+  return std::move(read.pools);
 }
 
-struct Room {
-  std::int64_t slots = 0;
+/// As the kinds of a room are called.
+std::string kind_of(const job::JobRecord& job) { return is_command(job) ? measured_name(job.program) : job.kind; }
+
+struct Slots {
+  std::int64_t all = 0;
   std::int64_t busy = 0;
+  std::int64_t kept = 0;  ///< for shorter kinds, beside all
   const Runs* longest = nullptr;
 };
 
-/// Slots that could take the job. Of a worker with other pools beside, those that run jobs of these pools' queues.
-Room room_of(const Facts& facts, const std::vector<const store::WorkerStats*>& able) {
-  Room room;
-  for (const store::WorkerStats* worker : able) {
-    bool all = true;
-    const auto pools = pools_for(worker->card, facts.job.queue, all);
-    std::int64_t slots = pools.empty() ? worker->card.slots : 0;
-    std::vector<std::string> queues = pools.empty() ? worker->card.queues : std::vector<std::string>();
-    for (const job::PoolSpec& pool : pools) {
-      slots += pool.slots;
-      for (const job::PoolQueue& queue : pool.queues) queues.push_back(queue.name);
-    }
-    std::int64_t busy = 0;
-    for (const Runs& runs : facts.running) {
-      if (runs.worker != worker->card.name || !has(queues, runs.queue)) continue;
-      ++busy;
-      if (!room.longest || runs.started_at < room.longest->started_at) room.longest = &runs;
-    }
-    if (all) busy = worker->running;  // exact, however many run
-    room.slots += slots;
-    room.busy += std::min(busy, slots);
+/// The pools of one worker that take the job, and what they keep.
+struct OfWorker {
+  std::vector<std::string> queues;
+  std::int64_t slots = 0;  ///< that its kind may take
+  std::int64_t kept = 0;   ///< that only shorter kinds may take
+  const PoolRoom* room = nullptr;
+};
+
+OfWorker of_worker(const Facts& facts, const store::WorkerStats& worker, const std::vector<PoolRoom>& rooms,
+                   const std::vector<job::PoolSpec>& pools) {
+  OfWorker of;
+  if (pools.empty()) return {worker.card.queues, worker.card.slots, 0, nullptr};
+  for (const job::PoolSpec& pool : pools) {
+    const auto room = std::find_if(rooms.begin(), rooms.end(), [&](const auto& one) { return one.pool == pool.name; });
+    const int kept = room->kept_from(kind_of(facts.job));
+    of.slots += room->slots() - kept;
+    of.kept += kept;
+    if (kept > 0) of.room = &*room;
+    for (const job::PoolQueue& queue : pool.queues) of.queues.push_back(queue.name);
   }
-  return room;
+  return of;
+}
+
+/// Slots that could take the job. Of a worker with other pools beside, those that run jobs of these pools' queues.
+Slots slots_of(const Facts& facts, const std::vector<const store::WorkerStats*>& able, const RoomsOf& rooms) {
+  Slots slots;
+  for (std::size_t i = 0; i < able.size(); ++i) {
+    const store::WorkerStats& worker = *able[i];
+    bool all = true;
+    const OfWorker of = of_worker(facts, worker, rooms[i], pools_for(worker.card, facts.job.queue, all));
+    std::int64_t busy = 0;
+    std::int64_t shorter = 0;  // these fill what is kept for them first
+    for (const Runs& runs : facts.running) {
+      if (runs.worker != worker.card.name || !has(of.queues, runs.queue)) continue;
+      ++busy;
+      if (of.room && of.room->kept_from(runs.kind) < of.room->kept_from(kind_of(facts.job))) ++shorter;
+      if (!slots.longest || runs.started_at < slots.longest->started_at) slots.longest = &runs;
+    }
+    if (all) busy = worker.running;  // exact, however many run
+    slots.all += of.slots;
+    slots.kept += of.kept;
+    slots.busy += std::min(busy - std::min(shorter, of.kept), of.slots);
+  }
+  return slots;
+}
+
+/// What the pools keep for short kinds, and what it means for this job: once for all that decide the same.
+void explain_room(const Facts& facts, const std::vector<const store::WorkerStats*>& able, const RoomsOf& rooms,
+                  Explanation& into) {
+  std::vector<std::string> told;
+  for (std::size_t i = 0; i < able.size(); ++i) {
+    bool all = true;
+    for (const job::PoolSpec& pool : pools_for(able[i]->card, facts.job.queue, all)) {
+      for (const PoolRoom& room : rooms[i]) {
+        if (room.pool != pool.name || room.kinds.size() < 2) continue;
+        std::string text = meaning_of(room, kind_of(facts.job));
+        if (told.size() == kNamedWorkers || has(told, text)) continue;
+        told.push_back(text);
+        into.notes.push_back({"room", std::move(text), ""});
+      }
+    }
+  }
 }
 
 std::string job_text(const Runs& runs) {
   return "job " + std::to_string(runs.id) + (runs.kind.empty() ? "" : " of kind " + base::quoted(runs.kind));
+}
+
+void explain_busy(const Facts& facts, const Slots& slots, Explanation& into) {
+  if (slots.busy < slots.all) return;
+  std::string text =
+      "all slots that could run it are busy (" + std::to_string(slots.busy) + " of " + std::to_string(slots.all) + ")";
+  if (slots.kept > 0) text += ", beside " + std::to_string(slots.kept) + " kept for shorter kinds";
+  if (slots.longest) {
+    text += "; longest runs " + job_text(*slots.longest) + ", for " +
+            base::format_duration(std::max(facts.now - slots.longest->started_at, Duration{0}));
+  }
+  into.reasons.push_back(
+      {"slots_busy", text,
+       "more slots (galley work --pool NAME=SLOTS:" + facts.job.queue + ") or another worker start it sooner"});
+}
+
+/// The rooms of all workers are looked at, because they share the load; those of the able ones come back.
+RoomsOf rooms_of_able(const Facts& facts, const std::vector<const store::WorkerStats*>& able) {
+  RoomsOf all = rooms_of(facts.workers, facts.minutes, facts.now);
+  RoomsOf rooms;
+  for (const store::WorkerStats* worker : able) {
+    rooms.push_back(std::move(all[static_cast<std::size_t>(worker - facts.workers.data())]));
+  }
+  return rooms;
 }
 
 /// Ready jobs, by queue, that strict pools of all able workers take before this one; empty where a pool does not.
@@ -193,8 +259,8 @@ void explain_sharing(const Facts& facts, Explanation& into) {
 void explain_line(const Facts& facts, const std::vector<const store::WorkerStats*>& able, Explanation& into) {
   const InLine line = *facts.in_line;
   const std::int64_t others = other_kinds(facts, able);
-  const std::string advice = "galley jobs priority --to 5 " + std::to_string(facts.job.id) +
-                             " lets it overtake; more slots or workers shorten the line";
+  const std::string priority = "galley jobs priority --to 5 " + std::to_string(facts.job.id) + " lets it overtake; ";
+  const std::string advice = (facts.standing.behind == 0 ? priority : "") + "more slots or workers shorten the line";
   if (line.before == 0) {
     if (others == 0 || into.reasons.empty()) return;  // a free slot takes the others, too
     into.reasons.push_back(
@@ -258,18 +324,9 @@ void explain_ready(const Facts& facts, Explanation& into) {
   auto able = serving(facts);
   std::erase_if(able, [&](const auto* worker) { return !handles(worker->card, facts.job); });
   if (!hindered) {
-    const Room room = room_of(facts, able);
-    if (room.busy >= room.slots) {
-      std::string text = "all slots that could run it are busy (" + std::to_string(room.busy) + " of " +
-                         std::to_string(room.slots) + ")";
-      if (room.longest) {
-        text += "; longest runs " + job_text(*room.longest) + ", for " +
-                base::format_duration(std::max(facts.now - room.longest->started_at, Duration{0}));
-      }
-      into.reasons.push_back(
-          {"slots_busy", text,
-           "more slots (galley work --pool NAME=SLOTS:" + facts.job.queue + ") or another worker start it sooner"});
-    }
+    const RoomsOf rooms = rooms_of_able(facts, able);
+    explain_busy(facts, slots_of(facts, able, rooms), into);
+    explain_room(facts, able, rooms, into);
     for (const auto& [queue, ready] : queues_first(facts, able)) {
       into.reasons.push_back({"queues_first",
                               "its workers take from the queue " + base::quoted(queue) + " first, where " +

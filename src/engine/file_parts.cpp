@@ -61,10 +61,11 @@ Result<std::size_t> read_at(int fd, const std::string& path, std::int64_t at, ch
   return have;
 }
 
+/// Of a file that is there: where it is, whatever becomes of symbolic links on the way to it.
 std::string absolute(const std::string& path) {
   std::error_code error;
-  const auto full = std::filesystem::absolute(path, error);
-  return error ? path : full.lexically_normal().string();
+  const auto full = std::filesystem::canonical(path, error);
+  return error ? path : full.string();
 }
 
 /// Behind the first line end at `from` or later; the size where there is none.
@@ -224,7 +225,9 @@ std::optional<std::string_view> Lines::next() {
   }
   const bool whole = end != std::string::npos;
   if (!whole) end = state.buffer.size();
-  if (end == state.given && !whole) return std::nullopt;  // the file has become shorter while it was read
+  if (!whole && state.base + static_cast<std::int64_t>(end) < state.part.end) {  // it became shorter while it was read
+    throw Exception(changed(state.part.path, "ends within this part"));
+  }
   const std::string_view text(state.buffer.data() + state.given, end - state.given);
   state.given = end + (whole ? 1 : 0);
   state.at = state.base + static_cast<std::int64_t>(state.given);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "engine/history.hpp"
 #include "engine/slot_pools.hpp"
 
 namespace galley::engine {
@@ -11,17 +12,13 @@ namespace {
 
 /// Of any programs, those that are told apart. The others are claimed and measured as one.
 constexpr std::size_t kMostPrograms = 256;
-/// What is taken over of a histogram: enough to know its p99, and soon outweighed by what is seen here.
-constexpr int kSamples = 64;
-
-std::string base_name(const std::string& program) { return program.substr(program.rfind('/') + 1); }
 
 }  // namespace
 
 Rooms::Rooms(job::Reserve reserve, const std::vector<job::PoolSpec>& pools, const Capability& can)
     : off_(reserve == job::Reserve::Off), any_command_(can.any_command) {
   for (const job::PoolSpec& spec : pools) {
-    pools_.push_back({spec.slots, job::Reservation(reserve, spec.slots, {}), {}, {}, 0});
+    pools_.push_back({spec.slots, spec.queues, job::Reservation(reserve, spec.slots, {}), {}, {}, 0});
   }
   if (off_) return;
   for (const std::string& kind : can.kinds) kinds_.emplace(kind, add(kind));
@@ -109,21 +106,35 @@ void Rooms::ran(std::size_t at, int slot, Duration time) {
 // ---- what others saw --------------------------------------------------------------------------------------------
 
 bool Rooms::wants_history() const {
-  return !off_ && std::any_of(times_.begin(), times_.end(), [](const job::RunTimes& of) { return !of.known(); });
+  if (off_) return false;
+  return (any_command_ && !told_programs_) ||
+         std::any_of(times_.begin(), times_.end(), [](const job::RunTimes& of) { return !of.known(); });
+}
+
+bool Rooms::serves(const std::string& queue) const {
+  const auto takes = [&](const job::PoolQueue& one) { return one.name == queue; };
+  return std::any_of(pools_.begin(), pools_.end(),
+                     [&](const Pool& pool) { return std::any_of(pool.queues.begin(), pool.queues.end(), takes); });
 }
 
 void Rooms::learn(std::span<const store::Minute> minutes) {
   if (!wants_history()) return;
+  told_programs_ = true;
   std::map<std::string, telemetry::Histogram> seen;
-  for (const store::Minute& minute : minutes) seen[minute.measured.kind].merge(minute.measured.run);
+  for (const store::Minute& minute : minutes) {
+    const store::Measured& measured = minute.measured;
+    seen[measured.kind].merge(measured.run);
+    // It may be a handler's kind elsewhere: then no command of that name is ever there.
+    const bool news = any_command_ && !measured.run.empty() && !kinds_.contains(measured.kind) &&
+                      !programs_.contains(measured.kind) && programs_.size() + 1 < kMostPrograms;
+    if (news && serves(measured.queue)) programs_.emplace(measured.kind, add(measured.kind));
+  }
   for (std::size_t i = 0; i < names_.size(); ++i) {
     if (times_[i].known()) continue;
     const auto program = programs_.find(names_[i]);
     const bool command = program != programs_.end() && program->second == static_cast<int>(i);
-    const auto at = seen.find(command ? base_name(names_[i]) : names_[i]);
-    if (at == seen.end()) continue;
-    const auto samples = static_cast<int>(std::min<std::int64_t>(kSamples, at->second.count()));
-    for (int k = 0; k < samples; ++k) times_[i].add(at->second.quantile((k + 0.5) / samples));
+    const auto at = seen.find(command ? measured_name(names_[i]) : names_[i]);
+    if (at != seen.end()) take_over(at->second, times_[i]);
   }
 }
 

@@ -3,7 +3,8 @@
 // kind runs in which slot, and how long the attempts of each kind took. Pure: no threads, no I/O, no clock.
 //
 // A kind is here what a claim can name: a kind with a handler, or a command's program. Where any program is allowed,
-// each is known from its first run on; until then it is claimed with all others only.
+// each is known from its first run on, or by its name from what the store tells of the worker's queues; until then it
+// is claimed with all others only.
 
 #include <cstddef>
 #include <optional>
@@ -54,7 +55,7 @@ class Rooms {
   /// How long what has left the slot last had run.
   void ran(std::size_t pool, int slot, Duration time);
 
-  /// Some kind was not run often enough to be known.
+  /// Some kind was not run often enough to be known; or any program may come, and nobody has told which did.
   [[nodiscard]] bool wants_history() const;
   /// What all workers saw, for kinds that are not known here.
   void learn(std::span<const store::Minute> minutes);
@@ -70,6 +71,7 @@ class Rooms {
  private:
   struct Pool {
     int slots = 0;
+    std::vector<job::PoolQueue> queues;
     job::Reservation reservation;
     std::vector<job::Held> held;
     std::vector<int> slot_of;  ///< of each one held
@@ -80,10 +82,12 @@ class Rooms {
     base::Mono since{};
   };
   [[nodiscard]] int number_of(const job::Claim& claim);
+  [[nodiscard]] bool serves(const std::string& queue) const;
   int add(const std::string& name);
 
   bool off_;
   bool any_command_;
+  bool told_programs_ = false;
   std::vector<Pool> pools_;
   std::vector<std::string> names_;    ///< by number
   std::vector<job::RunTimes> times_;  ///< by number

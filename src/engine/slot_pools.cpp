@@ -207,13 +207,15 @@ void SlotPools::ask_beyond(std::size_t at, std::size_t limit, const std::vector<
 void SlotPools::answered(base::Mono now, const std::vector<store::Claimed>& answers) {
   GALLEY_ASSERT(answers.size() == requests_.size());
   for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (requests_[i].limit > 0) pools_[pool_of_request(i)].look_at = now + limits::kSafetyLook;
+  }
+  for (std::size_t i = 0; i < answers.size(); ++i) {
     Pool& pool = pools_[pool_of_request(i)];
     const auto asked = static_cast<std::size_t>(requests_[i].limit);
     const std::size_t came = answers[i].claims.size();
     GALLEY_ASSERT(came <= asked);
     if (asked == 0) continue;
     if (came == asked) pool.look = pool.full = true;  // there may be more
-    pool.look_at = now + limits::kSafetyLook;
     if (answers[i].next_due) pool.look_at = std::min(pool.look_at, now + *answers[i].next_due);
   }
   failed();

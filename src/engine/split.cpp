@@ -201,7 +201,7 @@ struct Split::State {
 };
 
 Split::Split(const Queue& queue, std::string_view kind, Parts parts, JobOptions options)
-    : state_(new State{queue, std::string(kind), std::move(parts), std::move(options), {}}) {}
+    : state_(std::make_unique<State>(State{queue, std::string(kind), std::move(parts), std::move(options), {}})) {}
 Split::~Split() = default;
 Split::Split(Split&&) noexcept = default;
 Split& Split::operator=(Split&&) noexcept = default;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/duration.hpp"
+#include "engine/explain_rooms.hpp"
 #include "engine/worker_run.hpp"
 #include "job/validate.hpp"
 #include "store/store.hpp"
@@ -44,23 +45,10 @@ std::string host_and_pid() {
   return std::string(host.data()) + ":" + std::to_string(getpid());
 }
 
-std::string text_of(const std::vector<job::PoolSpec>& pools) {
-  std::string text;
-  for (const job::PoolSpec& pool : pools) {
-    text += (text.empty() ? "" : " ") + pool.name + "=" + std::to_string(pool.slots) + ":";
-    for (const job::PoolQueue& queue : pool.queues) {
-      if (&queue != &pool.queues.front()) text += ",";
-      text += queue.name;
-      if (queue.weight > 0) text += "*" + std::to_string(queue.weight);
-    }
-  }
-  return text;
-}
-
 store::WorkerCard card_of(const engine::CoreOptions& core, std::string name) {
   store::WorkerCard card;
   card.name = std::move(name);
-  card.pools = text_of(core.pools);
+  card.pools = engine::text_of(core.pools, core.reserve);
   for (const job::PoolSpec& pool : core.pools) {
     card.slots += pool.slots;
     for (const job::PoolQueue& queue : pool.queues) {

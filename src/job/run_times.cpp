@@ -8,8 +8,8 @@
 namespace galley::job {
 
 namespace {
-/// So that the sum of all kept ones fits; 1,100 years.
-constexpr std::int64_t kLongestUs = std::numeric_limits<std::int64_t>::max() / std::int64_t{RunTimes::kKept};
+/// So that the sum of all kept ones and the next one fits; 1,100 years.
+constexpr std::int64_t kLongestUs = std::numeric_limits<std::int64_t>::max() / (std::int64_t{RunTimes::kKept} + 1);
 }  // namespace
 
 void RunTimes::add(Duration run) {

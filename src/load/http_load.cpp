@@ -221,6 +221,7 @@ Result<HttpTarget> target_from(std::string_view url) {
   target.authority = std::string(parsed->encoded_host_and_port());
   target.path = std::string(parsed->encoded_path());
   if (target.path.empty()) target.path = "/";
+  if (!target.path.starts_with('/')) return refused("its port is followed by something else");  // "host:80:80/path"
   if (parsed->has_query()) target.path += "?" + std::string(parsed->encoded_query());
   return target;
 }

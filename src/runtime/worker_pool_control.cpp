@@ -32,7 +32,15 @@ WorkerPool::Impl::~Impl() {
 Result<void> WorkerPool::Impl::add_dispatcher() {
   auto dispatcher = std::make_unique<Dispatcher>();
   dispatcher->number = size_;
-  if (options_.make_state) dispatcher->state = options_.make_state(dispatcher->number);
+  if (options_.make_state) {
+    try {
+      dispatcher->state = options_.make_state(dispatcher->number);
+    } catch (const std::exception& thrown) {
+      return Error{Errc::Unavailable, std::string("make_state has thrown: ") + thrown.what()};
+    } catch (...) {
+      return Error{Errc::Unavailable, "make_state has thrown"};
+    }
+  }
   for (int i = 0; i < options_.workers; ++i) {
     dispatcher->workers.push_back(std::make_unique<Worker>(*dispatcher, i, *this));
   }

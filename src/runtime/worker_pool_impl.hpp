@@ -149,6 +149,15 @@ class WorkerPool::Impl::Worker final : public TaskContext {
   void limit(base::Mono until);
   void ended() noexcept;
   void request_stop() noexcept;
+  /// Of a task that runs another one within itself.
+  struct Limits {
+    std::optional<std::stop_source> stop;
+    bool stop_requested = false;
+    base::Mono run_until = base::Mono::max();
+  };
+  /// Around the inner one, which has limits of its own. Gives until when the outer one may run.
+  [[nodiscard]] Limits set_aside();
+  base::Mono bring_back(Limits outer) noexcept;
   /// Asks its task to stop where its time is over. Gives until when it may run, as long as that is to come.
   base::Mono stop_if_overdue(base::Mono now) noexcept;
   std::atomic<bool> busy{false};

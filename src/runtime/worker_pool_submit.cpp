@@ -41,13 +41,13 @@ bool WorkerPool::Impl::needs_guard(const TaskOptions& options) noexcept {
 }
 
 std::unique_ptr<WorkerPool::Impl::Guarded> WorkerPool::Impl::guard(Task& task, const TaskOptions& options) {
+  if (options.run_timeout > Duration{0}) need_supervisor();  // it may throw: before the task is taken
   auto guarded = std::make_unique<Guarded>();
   guarded->pool = this;
   guarded->task = std::move(task);
   if (options.queue_timeout > Duration{0}) guarded->drop_at = clock_.mono() + options.queue_timeout;
   guarded->run_timeout = options.run_timeout;
   guarded->on_dropped = options.on_dropped;
-  if (options.run_timeout > Duration{0}) need_supervisor();
   return guarded;
 }
 
@@ -162,7 +162,9 @@ Submitted WorkerPool::Impl::submit_for(Duration patience, Task& task, const Task
   if (answer != Submitted::Full) return answer;
   if (Worker* const worker = current(); worker != nullptr) {
     Task whole = needs_guard(options) ? task_of(guard(task, options)) : std::move(task);
+    Worker::Limits outer = worker->set_aside();
     run(*worker, whole);
+    run_limit_set(worker->bring_back(std::move(outer)));
     return Submitted::Accepted;
   }
   return patience > Duration{0} ? block_for_room(patience, task, options) : answer;

@@ -61,6 +61,28 @@ void WorkerPool::Impl::Worker::limit(base::Mono until) {
   run_until_ = until;
 }
 
+WorkerPool::Impl::Worker::Limits WorkerPool::Impl::Worker::set_aside() {
+  const std::lock_guard lock(mutex_);
+  Limits outer{std::exchange(stop_, std::nullopt), std::exchange(stop_requested_, false),
+               std::exchange(run_until_, base::Mono::max())};
+  return outer;
+}
+
+base::Mono WorkerPool::Impl::Worker::bring_back(Limits outer) noexcept {
+  std::stop_source source{std::nostopstate};
+  {
+    const std::lock_guard lock(mutex_);
+    touched_ = true;
+    stop_ = std::move(outer.stop);
+    stop_requested_ =
+        outer.stop_requested || pool_.cancelled_;  // what the inner one was asked for alone is not the outer's
+    run_until_ = outer.run_until;
+    if (stop_ && stop_requested_) source = *stop_;
+  }
+  source.request_stop();
+  return outer.run_until;
+}
+
 base::Mono WorkerPool::Impl::Worker::stop_if_overdue(base::Mono now) noexcept {
   std::stop_source source{std::nostopstate};
   {
@@ -128,7 +150,7 @@ bool WorkerPool::Impl::search(Worker& worker, runtime::TaskRing::Popped& out) {
     found = pop(worker, out);
     if (!found) _mm_pause();
   }
-  searching_.store(0, std::memory_order_seq_cst);
+  searching_.exchange(0, std::memory_order_seq_cst);  // an RMW: what was pushed by those who woke nobody is seen now
   if (found && anything_waits()) events_.wake_one();
   return found;
 }

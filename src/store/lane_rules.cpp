@@ -82,8 +82,9 @@ void learn(Duration& expected, const telemetry::Histogram& runs) noexcept {
 
 Error no_such_limit(const LimitTarget& target) {
   const std::string of = target.queue.empty() ? "" : " of queue " + base::quoted(target.queue);
-  return {Errc::NotFound,
-          "limit of " + std::string(name(target.scope)) + " " + base::quoted(target.name) + of + ": there is none"};
+  const std::string what =
+      target.name.empty() ? "each key" : std::string(name(target.scope)) + " " + base::quoted(target.name);
+  return {Errc::NotFound, "limit of " + what + of + ": there is none"};
 }
 
 Error too_many_limits() {

@@ -96,9 +96,49 @@ TEST(TopScreen, ShowsTheStoreItsQueuesWorkersAndFailingKinds) {
   EXPECT_EQ(cells(line_with(lines, "burgers ")), (std::vector<std::string>{"burgers", "paused", "0", "2", "1", "0", "-",
                                                                            "0.0", "0.0", "0.0", "-", "-", "-", "-"}));
   EXPECT_EQ(cells(line_with(lines, "host:1")),
-            (std::vector<std::string>{"host:1", "6", "4", "1h", "fast=4:drinks slow=2:burgers"}));
+            (std::vector<std::string>{"host:1", "6", "4", "0", "1h", "fast=4:drinks slow=2:burgers"}));
   EXPECT_EQ(cells(line_with(lines, "pour")), (std::vector<std::string>{"pour", "drinks", "6.0", "7", "SpillError"}));
   EXPECT_LT(text_of(lines).find("drinks"), text_of(lines).find("burgers")) << "the busiest first";
+}
+
+engine::PoolRoom room(const std::string& pool, int extra, const std::string& why) {
+  engine::PoolRoom one;
+  one.pool = pool;
+  one.kinds = {"drink"};
+  one.decision.kinds = {{job::KindClass::Short, 0, 20, 1ms, 2ms, 0}};
+  one.decision.slots = 4;
+  one.decision.extra = extra;
+  if (extra > 0) one.decision.reserved = {1};
+  one.decision.why = why;
+  return one;
+}
+
+TEST(TopScreen, ShowsOnceWhatPoolsThatDecideTheSameKeepForShortKinds) {
+  Snapshot seen = kitchen();
+  seen.rooms = {{room("fast", 1, "an express slot for drink"), room("slow", 0, "switched off")},
+                {room("fast", 1, "an express slot for drink")}};
+  const auto lines = screen({.seen = seen}, {});
+  EXPECT_EQ(cells(line_with(lines, "fast")),
+            (std::vector<std::string>{"fast", "2", "4+1", "an express slot for drink (drink: mean 1ms, p99 2ms)"}));
+  EXPECT_EQ(cells(line_with(lines, "slow")),
+            (std::vector<std::string>{"slow", "1", "4", "none: switched off (drink: mean 1ms, p99 2ms)"}));
+}
+
+TEST(TopScreen, ShowsRunningJobsThatTellTheirProgressOrAreStuck) {
+  Snapshot seen = kitchen();
+  seen.running = {{3, "burgers", "fry", "host:1", 10s, "", false},
+                  {4, "burgers", "fry", "host:1", 20s, "", true},
+                  {5, "drinks", "import", "host:1", 90s, "1,234 of 10,000, 12 %, about 3 min left", false},
+                  {6, "drinks", "pour", "host:2", 1s, "half full\x1b[2J", true}};
+  const auto lines = screen({.seen = seen}, {});
+  EXPECT_EQ(cells(line_with(lines, "          5  import")),
+            (std::vector<std::string>{"", "5", "import", "drinks", "host:1", "1m30s",
+                                      "1,234 of 10,000, 12 %, about 3 min left"}));
+  EXPECT_TRUE(line_with(lines, "          4  fry").ends_with("  20s  stuck")) << text_of(lines);
+  EXPECT_TRUE(line_with(lines, "          6  pour").ends_with("stuck: half full\\x1b[2J")) << text_of(lines);
+  EXPECT_EQ(line_with(lines, "          3"), "") << "it has nothing to tell";
+  EXPECT_EQ(cells(line_with(lines, "host:1")).at(3), "1") << "a slot of its own is stuck";
+  EXPECT_LT(text_of(lines).find("  5  import"), text_of(lines).find("  4  fry")) << "the longest first";
 }
 
 TEST(TopScreen, OfAnEmptyStoreSaysSo) {

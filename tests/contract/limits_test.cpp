@@ -115,6 +115,17 @@ TEST_P(Limits, OfAKindOfCommands) {
   EXPECT_EQ(ids(claim(ClaimBuilder(worker).commands(9, {"p"}))), Ids{other});
 }
 
+TEST_P(Limits, ManyCommandsOfAFullKindDoNotHoldUpThoseOfOthers) {
+  ASSERT_TRUE(store.put_limit({LimitScope::Kind, "", "slow"}, {.max_running = 1}));
+  Ids slow;
+  for (std::size_t i = 0; i < limits::kMaxLaneLook + 50; ++i) slow.push_back(add(a_job().kind("slow").command("p")));
+  const JobId quick = add(a_job().kind("quick").command("q"));
+  const JobId other = add(a_job().kind("quick").command("p"));
+  EXPECT_EQ(ids(claim(ClaimBuilder(worker).commands(2, {"p"}))), (Ids{slow[0], other}));
+  EXPECT_EQ(ids(claim(ClaimBuilder(worker).any_command(10))), Ids{quick});
+  EXPECT_TRUE(claim(ClaimBuilder(worker).any_command(10)).empty());
+}
+
 TEST_P(Limits, OfAKeyAndOfEachKey) {
   set(of_key(""), at_once(1));
   set(of_key("b"), at_once(2));

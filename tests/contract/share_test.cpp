@@ -77,6 +77,16 @@ TEST_P(Share, WhoWasAwayGetsNoMoreThanItsTurnNow) {
   EXPECT_EQ(count(next(10)), (std::map<char, int>{{'a', 5}, {'b', 5}}));
 }
 
+TEST_P(Share, WhoComesBackAfterHoursIsAsOneThatIsNew) {
+  fill("a", 5);
+  for (int i = 0; i < 5; ++i) run_one();
+  clock.advance(3h);
+  (void)step();
+  fill("a", 2);
+  fill("b", 2);
+  EXPECT_EQ(next(4), "abab");
+}
+
 TEST_P(Share, PriorityGoesBeforeTurns) {
   fill("a", 5);
   fill("b", 5, 1);
@@ -185,6 +195,40 @@ TEST_P(Ordered, AJobThatWaitsForAnotherTryHoldsUpItsKey) {
   EXPECT_TRUE(claim().empty());
   EXPECT_EQ(cancel(jobs[0]), Operated::Done);
   EXPECT_EQ(ids(claim()), Ids{jobs[1]});
+}
+
+TEST_P(Ordered, AJobThatWaitsForHoursHoldsUpItsKeyAllTheSame) {
+  const JobId first = put("a");
+  EXPECT_EQ(run_one(JobEvent::Retry, 3h), first);
+  clock.advance(2h);
+  (void)step();
+  const JobId second = put("a");
+  EXPECT_TRUE(claim().empty());
+  EXPECT_EQ(store.standing(second).value().behind, first);
+  clock.advance(1h);
+  EXPECT_EQ(run_one(), first);
+  EXPECT_EQ(run_one(), second);
+}
+
+TEST_P(Ordered, AHolderThatMovesToAnotherQueueLetsItsKeyGo) {
+  const Ids jobs{put("a"), put("a")};
+  EXPECT_EQ(run_one(JobEvent::Retry, 1h), jobs[0]);
+  ASSERT_EQ(store.alter(std::span(jobs).first(1), {"other", std::nullopt}).value().at(0), Operated::Done);
+  EXPECT_EQ(run_one(), jobs[1]);
+  clock.advance(1h);
+  EXPECT_EQ(ids(claim(ClaimBuilder(worker).queues({"other"}).kind("k"))), Ids{jobs[0]});
+}
+
+TEST_P(Ordered, ADeadOneThatIsRetriedWaitsForWhoHoldsTheKeyNow) {
+  const Ids jobs{put("a"), put("a"), put("a")};
+  EXPECT_EQ(run_one(JobEvent::Die), jobs[0]);
+  const job::Claim second = claim_one();
+  EXPECT_EQ(retry(jobs[0]), Operated::Done);
+  EXPECT_TRUE(claim().empty());
+  EXPECT_EQ(store.standing(jobs[0]).value().behind, jobs[1]);
+  finish(second, JobEvent::Complete);
+  EXPECT_EQ(run_one(), jobs[2]) << "it became ready before";
+  EXPECT_EQ(run_one(), jobs[0]);
 }
 
 TEST_P(Ordered, EveryEndLetsTheNextOneGo) {

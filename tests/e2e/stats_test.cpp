@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include <array>
+#include <csignal>
 #include <cstdio>
 
 #include "e2e/process.hpp"
@@ -43,6 +44,44 @@ TEST(StatsRates, AreOfAllProcessesTogetherByQueueAndKind) {
   EXPECT_GT(rates_of(bench, "default", "false").at("failed_per_minute").to_number<double>(), 0.1);
   EXPECT_TRUE(rates_of(bench, "other", "true").at("wait_p50_ms").is_null()) << "nothing of it has started";
   EXPECT_NE(bench.run({"stats"}).out.find("RUN P99"), std::string::npos);
+}
+
+TEST(Rooms, OfALivingWorkerAreShownByTopStatsAndExplain) {
+  const Bench bench;
+  std::string ten;
+  for (int i = 0; i < 10; ++i) ten += std::to_string(i) + "\n";
+  ASSERT_EQ(bench.run({"enqueue", "--each", "--", "true"}, ten).exit_code, 0);
+  ASSERT_EQ(bench.run({"enqueue", "--each", "--", "sleep", "0.1"}, ten).exit_code, 0);
+  ASSERT_EQ(bench.run({"work", "--allow-commands", "--drain", "--pool", "p=4:default"}).exit_code, 0);
+  for (const char* mode : {"auto", "off"}) {
+    Process worker(bench.dir(), {.arguments = {"work", "--allow-commands", "--pool", "p=2:default", "--pool",
+                                               "other=1:other", "--reserve", mode}});
+    ASSERT_TRUE(worker.wait_err("worker.start"));
+    const bool on = std::string_view(mode) == "auto";
+    const std::string why = on ? "an express slot for true" : "none: switched off";
+    const std::string top = bench.run({"top", "--once"}).out;
+    EXPECT_NE(top.find(why), std::string::npos) << top;
+    bool found = false;
+    for (const auto& object : bench.run({"stats", "--json"}).objects()) {
+      if (object.at("type") != "room" || object.at("pool") != "p") continue;
+      found = true;
+      EXPECT_EQ(object.at("reserve"), mode);
+      EXPECT_EQ(object.at("express").to_number<int>(), on ? 1 : 0);
+    }
+    EXPECT_TRUE(found);
+    // Limits that are full keep a job ready beside free slots.
+    ASSERT_EQ(bench.run({"limits", "set", mode, "--running", "1"}).exit_code, 0);
+    const Finished first = bench.run({"enqueue", "--limit", mode, "--", "sleep", "30"});
+    const Finished second = bench.run({"enqueue", "--limit", mode, "--", "sleep", "0"});
+    ASSERT_EQ(first.exit_code + second.exit_code, 0) << first.err << second.err;
+    const Finished explained = bench.run({"explain", second.lines().at(0)});
+    const std::string meaning = on ? "its kind \"sleep\" counts as long: it may take 2 of the 3 slots of pool \"p\""
+                                   : "pool \"p\" keeps no room for short kinds: switched off";
+    EXPECT_NE(explained.out.find(meaning), std::string::npos) << explained.out;
+    ASSERT_EQ(bench.run({"jobs", "cancel", first.lines().at(0), second.lines().at(0)}).exit_code, 0);
+    worker.signal(SIGTERM);
+    EXPECT_EQ(worker.finish().exit_code, 0);
+  }
 }
 
 TEST(StatsPrometheus, IsAcceptedByPromtool) {

@@ -98,5 +98,45 @@ TEST_F(BacklogTest, APausedQueueIsNotLeftButNamed) {
   EXPECT_EQ(backlog.paused, (std::vector<std::string>{"a"}));
 }
 
+TEST_F(BacklogTest, WhatALimitOrItsKeyHoldsBackIsNotOverlooked) {
+  job::NewJob limited;
+  limited.queue = "a";
+  limited.kind = "k";
+  limited.payload = "{}";
+  limited.limits = {"db"};
+  job::NewJob ordered = limited;
+  ordered.limits.clear();
+  ordered.key = "ann";
+  ordered.ordered = true;
+  ASSERT_TRUE(store->put_limit({store::LimitScope::Name, "", "db"}, {.max_running = 1}));
+  for (const job::NewJob& job : {limited, limited, ordered, ordered}) {
+    ASSERT_TRUE(store->enqueue(std::span(&job, 1)).has_value());
+  }
+  store::ClaimRequest request;
+  request.worker = store->join({"w", ""}).value();
+  request.queues = {"a"};
+  request.kinds = {{"k", 9}};
+  request.limit = 9;
+  ASSERT_EQ(store->claim(request)->claims.size(), 2U) << "one of each";
+  EXPECT_EQ(look(false).overlooked, std::nullopt);
+  EXPECT_TRUE(look().left);
+  const JobId next = add("a", "k");
+  EXPECT_EQ(look(false).overlooked, next);
+}
+
+TEST_F(BacklogTest, NoCommandIsOverlookedWhileAKindOfCommandsIsFull) {
+  add("a", "batch", Duration{0}, "true");
+  ASSERT_TRUE(store->put_limit({store::LimitScope::Kind, "", "other"}, {.max_running = 1}));
+  EXPECT_TRUE(look(false).overlooked.has_value());
+  add("b", "other", Duration{0}, "true");
+  store::ClaimRequest request;
+  request.worker = store->join({"w", ""}).value();
+  request.queues = {"b"};
+  request.commands = {1, true, {}};
+  request.limit = 1;
+  ASSERT_EQ(store->claim(request)->claims.size(), 1U);
+  EXPECT_FALSE(look(false).overlooked.has_value()) << "it may stand behind many of them";
+}
+
 }  // namespace
 }  // namespace galley::engine

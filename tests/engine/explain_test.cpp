@@ -180,6 +180,9 @@ TEST(ExplainReady, FullLimitsAndTheOneThatGoesFirstAreNamed) {
   seen.standing.behind = 7;
   EXPECT_EQ(codes(seen), "key_in_order");
   EXPECT_TRUE(says(first(seen).text, "job 7 goes first")) << first(seen).text;
+  seen.in_line = InLine{3, false};
+  EXPECT_EQ(codes(seen), "key_in_order in_line");
+  EXPECT_FALSE(says(explain(seen).reasons.at(1).advice, "priority")) << "it cannot overtake";
 }
 
 TEST(ExplainReady, TheLineIsCountedAndItsTimeToldByTheRate) {
@@ -294,6 +297,22 @@ TEST(ExplainRunning, SaysWhereSinceWhenAndWhichAttempt) {
   EXPECT_EQ(codes(seen), "running cancel_requested");
   seen.workers[0].card.name = "host:2";
   EXPECT_EQ(codes(seen), "worker_gone running cancel_requested");
+}
+
+TEST(ExplainRunning, OneThatDoesNotEndWithinItsGraceIsStuck) {
+  Facts seen = facts(JobState::Running);
+  seen.job.worker = "host:1";
+  seen.job.started_at = kNow - 20s;
+  seen.job.policy.grace = 5s;
+  EXPECT_EQ(codes(seen), "running") << "it has no bound";
+  seen.job.policy.timeout = 16s;
+  EXPECT_EQ(codes(seen), "running") << "its grace is not over";
+  seen.job.policy.timeout = 10s;
+  EXPECT_EQ(codes(seen), "running stuck");
+  EXPECT_TRUE(says(explain(seen).reasons.at(1).text, "told to stop 10s ago")) << explain(seen).reasons.at(1).text;
+  seen.job.policy.timeout = 0s;
+  seen.job.deadline_at = kNow - 6s;
+  EXPECT_EQ(codes(seen), "running stuck");
 }
 
 TEST(ExplainEnded, SaysHowAndWhatAPersonCanDo) {

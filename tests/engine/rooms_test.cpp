@@ -105,6 +105,36 @@ TEST_F(RoomsTest, LearnsProgramsAsTheyComeWhereAnyIsAllowed) {
   EXPECT_EQ(wishes[0].commands.programs, std::vector<std::string>{"/bin/tea"});
 }
 
+TEST_F(RoomsTest, TakesOverTheProgramsThatRanFromItsQueuesWhereAnyIsAllowed) {
+  make({{"mail"}, true, {}});
+  std::vector<store::Minute> minutes(4);
+  const auto ran = [&](std::size_t i, const std::string& queue, const std::string& kind, Duration time) {
+    minutes[i].measured.queue = queue;
+    minutes[i].measured.kind = kind;
+    minutes[i].measured.run.add(time, 500);
+  };
+  ran(0, "q", "tea", 1ms);
+  ran(1, "q", "roast", 1s);
+  ran(2, "other", "soup", 1ms);
+  ran(3, "q", "mail", 1ms);
+  EXPECT_TRUE(rooms->wants_history());
+  rooms->learn(minutes);
+  EXPECT_FALSE(rooms->wants_history());
+  hold(claim_of_kind("roast", "roast"), 4);
+  const auto wishes = rooms->wishes(0, 0, at(1ms));
+  ASSERT_EQ(wishes.size(), 1u);
+  EXPECT_EQ(wishes[0].commands.programs, std::vector<std::string>{"tea"});
+  ASSERT_EQ(wishes[0].kinds.size(), 1u);
+  EXPECT_EQ(wishes[0].kinds[0].kind, "mail");
+}
+
+TEST_F(RoomsTest, AsksOnceWhichProgramsRanWhereAnyIsAllowed) {
+  make({{}, true, {}});
+  EXPECT_TRUE(rooms->wants_history());
+  rooms->learn({});
+  EXPECT_FALSE(rooms->wants_history());
+}
+
 TEST_F(RoomsTest, BoundsTheProgramsThatItTellsApart) {
   make({{}, true, {}});
   for (int i = 0; i < 1'000; ++i) run(0, claim_of_kind("c", "/bin/" + std::to_string(i)), 1ms, 1);

@@ -257,6 +257,22 @@ TEST_F(FileParts, CoverAnyFileAndTheirLinesAreThoseOfIt) {
   }
 }
 
+TEST_F(FileParts, AFileThatBecomesShorterWhileItIsReadIsNotReadToItsEnd) {
+  const std::string path = file(std::string(300'000, 'x') + '\n' + std::string(300'000, 'y') + '\n');
+  Lines all(path);
+  ASSERT_TRUE(all.next());
+  std::filesystem::resize_file(path, 300'001);
+  EXPECT_THROW(while (all.next()){}, Exception);
+}
+
+TEST_F(FileParts, AreOfTheFileThatTheirPathLeadsTo) {
+  const std::filesystem::path folder = dir_.path();
+  std::filesystem::create_directories(folder / "real/inner");
+  std::filesystem::create_directory_symlink(folder / "real/inner", folder / "link");
+  std::ofstream(folder / "real/data") << "1\n";
+  EXPECT_EQ(texts(file_lines(folder / "link/../data", 1)), Texts{"1\n"});
+}
+
 TEST_F(FileParts, LinesGoOnFromAnyPlaceOfTheirs) {
   const std::string path = file("a\nbb\n\nccc");
   std::vector<std::int64_t> places;

@@ -15,6 +15,9 @@
 #include "fuzz/targets.hpp"
 
 namespace galley::fuzz {
+
+static void PrintTo(const Target& target, std::ostream* out) { *out << target.name; }
+
 namespace {
 
 constexpr int kMutations = 4'000;

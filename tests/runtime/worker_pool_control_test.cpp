@@ -44,6 +44,22 @@ TEST(PoolSize, IsWhatWasAskedForAndChangesWithResize) {
   EXPECT_EQ(pool.resize(1).error().code, Errc::WrongState);
 }
 
+TEST(PoolSize, ADispatcherWhoseStateCannotBeMadeIsNotThere) {
+  auto options = options_of(1, 1);
+  options.make_state = [](int dispatcher) -> std::shared_ptr<void> {
+    if (dispatcher > 0) throw std::runtime_error("no connection");
+    return nullptr;
+  };
+  WorkerPool pool{options};
+  const auto resized = pool.resize(2);
+  ASSERT_FALSE(resized);
+  EXPECT_EQ(resized.error().code, Errc::Unavailable);
+  EXPECT_NE(resized.error().message.find("no connection"), std::string::npos);
+  EXPECT_EQ(pool.size(), 1);
+  options.dispatchers = 2;
+  EXPECT_THROW(WorkerPool{options}, Exception);
+}
+
 TEST(PoolSize, ARetiredDispatcherFinishesItsTaskAndTakesNoOther) {
   WorkerPool pool{options_of(2, 1)};
   Gate begun, go;

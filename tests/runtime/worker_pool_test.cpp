@@ -138,6 +138,49 @@ TEST(WorkerPool, ASubmitFromInsideATaskNeverWaits) {
   EXPECT_TRUE(ran.wait(1 + 3 + 9 + 27 + 81 + 243));
 }
 
+/// Returns when the task is asked to stop; false: it is not within a minute.
+bool wait_for_stop(TaskContext& context) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  const std::stop_token stop = context.stop_token();
+  never.wait_for(lock, stop, 1min, [] { return false; });
+  return stop.stop_requested();
+}
+
+TEST(WorkerPool, ATaskThatIsRunWithinAnotherHasTimeLimitsOfItsOwn) {
+  WorkerPool pool{options_of(1, 1, 1)};
+  Gate over;
+  TaskOptions brief;
+  brief.run_timeout = 1ms;
+  const auto outer = [&](TaskContext& context) {
+    const std::stop_token mine = context.stop_token();
+    EXPECT_EQ(pool.try_submit([] {}), Submitted::Accepted) << "now it is full";
+    const auto inner = [](TaskContext& within) { EXPECT_TRUE(wait_for_stop(within)); };
+    EXPECT_EQ(pool.submit_for(1h, inner, brief), Submitted::Accepted);
+    EXPECT_FALSE(mine.stop_requested());
+    EXPECT_FALSE(context.stop_token().stop_requested());
+    over.open();
+  };
+  ASSERT_EQ(pool.try_submit(outer), Submitted::Accepted);
+  EXPECT_TRUE(over.wait());
+}
+
+TEST(WorkerPool, ATaskHasItsTimeLimitAgainWhenOneWithinItHasEnded) {
+  WorkerPool pool{options_of(1, 1, 1)};
+  Gate over;
+  const auto outer = [&](TaskContext& context) {
+    EXPECT_EQ(pool.try_submit([] {}), Submitted::Accepted) << "now it is full";
+    EXPECT_EQ(pool.submit_for(1h, [] {}), Submitted::Accepted);
+    EXPECT_TRUE(wait_for_stop(context));
+    over.open();
+  };
+  TaskOptions brief;
+  brief.run_timeout = 20ms;
+  ASSERT_EQ(pool.try_submit(outer, brief), Submitted::Accepted);
+  EXPECT_TRUE(over.wait());
+}
+
 TEST(WorkerPool, ClassesShareEightToFourToOneAndEachHasItsOwnBound) {
   WorkerPool pool{options_of(1, 1, 130)};
   Held held;

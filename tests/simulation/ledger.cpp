@@ -1,6 +1,7 @@
 #include "simulation/ledger.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "job/settle.hpp"
 
@@ -59,6 +60,11 @@ void Ledger::enqueued_one(const job::NewJob& job, const store::Enqueued& answer)
   known.kind = job.kind;
   known.command = job.content == job::Content::Command;
   known.priority = job.priority;
+  known.key = job.key;
+  known.limits = job.limits;
+  std::sort(known.limits.begin(), known.limits.end());
+  known.ordered = job.ordered;
+  known.first = false;
   known.policy = job.policy;
   known.unique = job.unique;
   known.gave_up_key = false;
@@ -93,7 +99,11 @@ void Ledger::finished_one(const store::Finish& finish, store::FinishAnswer answe
   known.held = false;
   known.state = JobState::Scheduled;
   switch (finish.event) {
-    case job::JobEvent::Release: known.state = JobState::Ready; return;
+    case job::JobEvent::Release:
+      known.state = JobState::Ready;
+      known.started = known.started_before;
+      known.first = known.first && known.started;
+      return;
     case job::JobEvent::Complete: known.state = JobState::Completed; break;
     case job::JobEvent::Discard: known.state = JobState::Discarded; break;
     case job::JobEvent::Pause:
@@ -144,6 +154,9 @@ void Ledger::claimed_one(const store::ClaimRequest& request, const job::Claim& c
   known.worker = request.worker;
   known.lease_until = clock_.mono() + request.lease;
   known.gave_up_key = true;
+  known.started_before = std::exchange(known.started, true);
+  known.went_first = std::exchange(known.first, known.ordered);
+  take_holds(claim.id.job, known);
   started_.push_back(claim.id.job);
   witness_.claimed(claim.id);
 }
@@ -194,7 +207,7 @@ void Ledger::bounded(const std::string& queue, std::optional<std::int64_t> most)
 // ---- the contents -----------------------------------------------------------------------------------------------
 
 void Ledger::holds(const std::vector<job::JobRecord>& jobs, const std::vector<store::LaneStats>& lanes,
-                   const std::vector<store::QueueStats>& queues) {
+                   const std::vector<store::QueueStats>& queues, const std::vector<store::LimitStats>& limits) {
   std::set<JobId> seen;
   for (const job::JobRecord& record : jobs) {
     if (!seen.insert(record.id).second) violated(Rule::Kept, of(record.id) + " is listed twice");
@@ -202,8 +215,19 @@ void Ledger::holds(const std::vector<job::JobRecord>& jobs, const std::vector<st
   }
   check_gone(seen);
   check_order();
+  check_keys();
   check_unique();
   check_bounds(jobs);
+  check_statistics(jobs, lanes, queues);
+  check_limits(limits);
+  stepping_ = false;
+  grown_.clear();
+  started_.clear();
+  ++call_;
+}
+
+void Ledger::check_statistics(const std::vector<job::JobRecord>& jobs, const std::vector<store::LaneStats>& lanes,
+                              const std::vector<store::QueueStats>& queues) const {
   std::map<std::pair<std::string, int>, std::int64_t> by_lane;
   for (const job::JobRecord& record : jobs) {
     ++by_lane[{record.queue + "/" + record.kind, static_cast<int>(record.state)}];
@@ -219,10 +243,6 @@ void Ledger::holds(const std::vector<job::JobRecord>& jobs, const std::vector<st
   for (const store::LaneStats& lane : lanes) compare(lane.queue + "/" + lane.kind, lane.count);
   for (const store::QueueStats& queue : queues) compare(queue.queue, queue.count);
   if (!by_lane.empty()) violated(Rule::Statistics, "of " + by_lane.begin()->first.first + " are missing");
-  stepping_ = false;
-  grown_.clear();
-  started_.clear();
-  ++call_;
 }
 
 void Ledger::meet(JobId id, Fact& known, const job::JobRecord& record) {
@@ -239,6 +259,7 @@ void Ledger::meet(JobId id, Fact& known, const job::JobRecord& record) {
              of(id) + " had ended as " + std::string(name(known.state)) + " and is " + std::string(name(record.state)));
   }
   if (known.touched) {
+    known.first = known.first && known.queue == record.queue;
     known.queue = record.queue;
     known.priority = record.priority;
   } else if (known.queue != record.queue || known.priority != record.priority) {
@@ -247,10 +268,12 @@ void Ledger::meet(JobId id, Fact& known, const job::JobRecord& record) {
   if (record.state == JobState::Ready && known.state != JobState::Ready) known.place = call_;
   known.state = record.state;
   known.checkpoint = record.checkpoint;
+  known.started = record.started_at.has_value();
   known.touched = false;
   if (!is_ended(known.state)) return;
   known.finished_at = record.finished_at.value_or(Time{});
   known.gave_up_key = true;
+  known.first = false;
 }
 
 void Ledger::lost_claim(JobId id, Fact& known) {
@@ -287,20 +310,6 @@ void Ledger::check_gone(const std::set<JobId>& seen) {
     if (!known.erased && !(old && stepping_)) violated(Rule::Kept, of(at->first) + " is lost");
     if (!known.token.empty()) tokens_.erase(known.token);
     at = facts_.erase(at);
-  }
-}
-
-/// Of one lane and priority, nothing may be left that was ready before what was taken.
-void Ledger::check_order() const {
-  for (const JobId id : started_) {
-    const auto taken = facts_.find(id);
-    if (taken == facts_.end()) continue;
-    for (const auto& [other_id, other] : facts_) {
-      const Fact& job = taken->second;
-      const bool beside = other.state == JobState::Ready && other.queue == job.queue && other.kind == job.kind &&
-                          other.command == job.command && other.priority == job.priority;
-      if (beside && other.place < job.place) violated(Rule::Order, of(id) + " was taken before " + of(other_id));
-    }
   }
 }
 

@@ -23,12 +23,22 @@ class Witness {
   virtual void recovered(const job::ClaimId& claim) = 0;
 };
 
+/// A claim counts under a limit.
+struct Hold {
+  int limit = 0;    ///< the number of its putting
+  std::string key;  ///< of a limit of each key
+  friend bool operator==(const Hold&, const Hold&) = default;
+};
+
 /// One job as the answers have told it.
 struct Fact {
   std::string queue;
   std::string kind;
   bool command = false;
   int priority = 0;
+  std::string key;
+  std::vector<std::string> limits;  ///< sorted
+  bool ordered = false;
   job::Policy policy;
   Unique unique;
   bool gave_up_key = false;  ///< of UniqueUntil::Start
@@ -40,6 +50,11 @@ struct Fact {
   std::int64_t place = 0;  ///< of a ready job: the call by which it became ready
   std::int64_t epoch = 0;  ///< of its last claim
   bool held = false;
+  std::vector<Hold> holds;      ///< of the claim
+  bool started = false;         ///< it has an attempt that began, as the store sees it
+  bool started_before = false;  ///< the same before its last claim
+  bool first = false;           ///< ordered: no other one of its key starts
+  bool went_first = false;      ///< the same before its last claim
   store::WorkerId worker = 0;
   base::Mono lease_until{};
   std::set<std::int64_t> finished;  ///< epochs
@@ -63,10 +78,12 @@ class Ledger {
   void operated(Operation operation, std::span<const JobId> ids, const std::vector<store::Operated>& answers);
   void paused(const std::string& queue, bool is_paused);
   void bounded(const std::string& queue, std::optional<std::int64_t> most);
+  void limited(const store::LimitTarget& target, int most);
+  void unlimited(const store::LimitTarget& target) { limits_.erase(target); }
 
   /// The contents after the call.
   void holds(const std::vector<job::JobRecord>& jobs, const std::vector<store::LaneStats>& lanes,
-             const std::vector<store::QueueStats>& queues);
+             const std::vector<store::QueueStats>& queues, const std::vector<store::LimitStats>& limits);
 
   [[nodiscard]] const std::map<JobId, Fact>& facts() const noexcept { return facts_; }
   [[nodiscard]] bool all_ended() const;
@@ -83,14 +100,26 @@ class Ledger {
   void check_counters(JobId id, const Fact& fact, const job::JobRecord& record) const;
   void check_gone(const std::set<JobId>& seen);
   void check_order() const;
+  void check_keys() const;
   void check_unique() const;
   void check_bounds(const std::vector<job::JobRecord>& jobs) const;
+  void check_statistics(const std::vector<job::JobRecord>& jobs, const std::vector<store::LaneStats>& lanes,
+                        const std::vector<store::QueueStats>& queues) const;
+  [[nodiscard]] bool binds(const store::LimitTarget& target, const Fact& fact) const;
+  void take_holds(JobId id, Fact& fact);
+  void check_limits(const std::vector<store::LimitStats>& stats) const;
 
   const base::Clock& clock_;
   Witness& witness_;
   std::map<JobId, Fact> facts_;
   std::map<std::string, JobId> tokens_;
   std::map<std::string, std::int64_t> bounds_;
+  struct Limit {
+    int number = 0;
+    int most = 0;
+  };
+  std::map<store::LimitTarget, Limit> limits_;
+  int limits_put_ = 0;
   std::set<std::string> paused_;
   std::set<store::WorkerId> gone_;
   JobId last_id_ = 0;

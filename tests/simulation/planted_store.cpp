@@ -9,6 +9,7 @@ Result<std::vector<store::Enqueued>> PlantedStore::enqueue(std::span<const job::
   for (job::NewJob& job : wrong) {
     if (bug_ == Bug::ForgetToken) job.token.clear();
     if (bug_ == Bug::ForgetUnique) job.unique = {};
+    if (bug_ == Bug::IgnoreOrdered) job.ordered = false;
   }
   auto answer = ForwardingStore::enqueue(wrong);
   if (answer && bug_ == Bug::LoseEnqueue && ++enqueues_ % 5 == 0) {
@@ -41,12 +42,12 @@ Result<store::FinishAndClaimAnswer> PlantedStore::finish_and_claim(std::span<con
   for (const store::ClaimRequest& request : requests) asked.push_back(wrong(request));
 
   Result<store::FinishAndClaimAnswer> answer = store::FinishAndClaimAnswer{};
-  if (bug_ == Bug::PutBackInFront && !finishes.empty()) {
+  if ((bug_ == Bug::PutBackInFront || bug_ == Bug::IgnoreHolder) && !finishes.empty()) {
     auto first = ForwardingStore::finish_and_claim(ends, {});
     if (!first) return first;
     for (std::size_t i = 0; i < ends.size(); ++i) {
-      const bool put_back = ends[i].event == job::JobEvent::Pause;
-      if (put_back && first->finished[i] == store::FinishAnswer::Finished) put_in_front(ends[i]);
+      if (first->finished[i] != store::FinishAnswer::Finished) continue;
+      bug_ == Bug::IgnoreHolder ? let_pass(ends[i]) : put_in_front(ends[i]);
     }
     answer = ForwardingStore::finish_and_claim({}, asked);
     if (answer) answer->finished = first->finished;
@@ -63,12 +64,22 @@ Result<store::FinishAndClaimAnswer> PlantedStore::finish_and_claim(std::span<con
 
 /// All others that are ready in its queue step behind it, in their order.
 void PlantedStore::put_in_front(const store::Finish& finish) {
+  if (finish.event != job::JobEvent::Pause) return;
   const auto job = find(finish.claim.job);
   if (!job || job->state != JobState::Ready) return;
   const auto ready = list({.queue = job->queue, .state = JobState::Ready}, "", limits::kMaxPage);
   if (!ready) return;
   for (const job::JobRecord& other : ready->jobs) {
     if (other.id != job->id) (void)ForwardingStore::alter(std::span(&other.id, 1), {other.queue, other.priority});
+  }
+}
+
+/// A job that was in another queue meanwhile does not go first any more.
+void PlantedStore::let_pass(const store::Finish& finish) {
+  const auto job = find(finish.claim.job);
+  if (!job || job->state != JobState::Scheduled || !job->ordered) return;
+  for (const std::string& queue : {job->queue + "2", job->queue}) {
+    (void)ForwardingStore::alter(std::span(&job->id, 1), {queue, std::nullopt});
   }
 }
 
@@ -105,6 +116,13 @@ Result<store::StepAnswer> PlantedStore::step(std::size_t limit) {
 Result<void> PlantedStore::set_max_waiting(const std::string& queue, std::optional<std::int64_t> most) {
   if (bug_ == Bug::BoundOff && most) ++*most;
   return ForwardingStore::set_max_waiting(queue, most);
+}
+
+Result<void> PlantedStore::put_limit(const store::LimitTarget& target, const store::LimitRule& rule) {
+  store::LimitRule wrong = rule;
+  if (bug_ == Bug::LimitOff) ++wrong.max_running;
+  if (bug_ == Bug::LimitForgets) (void)ForwardingStore::remove_limit(target);
+  return ForwardingStore::put_limit(target, wrong);
 }
 
 }  // namespace galley::simulation

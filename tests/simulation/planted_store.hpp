@@ -25,6 +25,10 @@ enum class Bug : std::uint8_t {
   ForgetToken,     ///< a repeated enqueue is a second job
   ForgetUnique,    ///< a key is held by many
   CountNoErrors,   ///< errors are not counted
+  LimitOff,        ///< one claim more than a limit allows
+  LimitForgets,    ///< a limit that is put again does not count what runs under it
+  IgnoreHolder,    ///< an ordered job that waits for another try lets the next one of its key start
+  IgnoreOrdered,   ///< ordered jobs are like others
   HoardAhead,      ///< a worker (not its store) neither starts nor gives back what no slot of its has come for
 };
 
@@ -38,11 +42,13 @@ class PlantedStore final : public engine::ForwardingStore {
   Result<std::vector<store::Renewed>> renew(std::span<const store::Renewal> renewals, Duration lease) override;
   Result<store::StepAnswer> step(std::size_t limit) override;
   Result<void> set_max_waiting(const std::string& queue, std::optional<std::int64_t> most) override;
+  Result<void> put_limit(const store::LimitTarget& target, const store::LimitRule& rule) override;
 
  private:
   [[nodiscard]] store::Finish wrong(store::Finish finish) const;
   [[nodiscard]] store::ClaimRequest wrong(store::ClaimRequest request) const;
   void put_in_front(const store::Finish& finish);
+  void let_pass(const store::Finish& finish);
   void hand_out_twice(std::span<const store::ClaimRequest> requests, store::FinishAndClaimAnswer& answer);
 
   Bug bug_;

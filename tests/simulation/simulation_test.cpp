@@ -12,7 +12,7 @@ namespace galley::simulation {
 
 namespace {
 
-constexpr std::uint64_t kRuns = 500;  // about 5 s of one core
+constexpr std::uint64_t kRuns = 500;  // about 10 s of one core
 constexpr std::uint64_t kRunsToFind = 1'000;
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
@@ -84,6 +84,10 @@ INSTANTIATE_TEST_SUITE_P(All, PlantedBug,
                                          Planted{"ForgetToken", Bug::ForgetToken, Rule::Kept},
                                          Planted{"ForgetUnique", Bug::ForgetUnique, Rule::Unique},
                                          Planted{"CountNoErrors", Bug::CountNoErrors, Rule::Counters},
+                                         Planted{"LimitOff", Bug::LimitOff, Rule::Limit},
+                                         Planted{"LimitForgets", Bug::LimitForgets, Rule::Limit},
+                                         Planted{"IgnoreHolder", Bug::IgnoreHolder, Rule::KeyOrder},
+                                         Planted{"IgnoreOrdered", Bug::IgnoreOrdered, Rule::KeyOrder},
                                          Planted{"HoardAhead", Bug::HoardAhead, Rule::Ahead}),
                          [](const auto& planted) { return std::string(planted.param.name); });
 

@@ -17,6 +17,8 @@ enum class Rule : std::uint8_t {
   Lease,       ///< a claim is recovered after its lease, or its worker's death, and never sooner
   Overlap,     ///< in a worker that lives and reaches its store no attempt runs beside its successor
   Order,       ///< what was put back stands behind what was ready of its priority
+  KeyOrder,    ///< the ordered jobs of a key run one at a time, in the order in which they became ready
+  Limit,       ///< no more claims than a limit allows, and none that it counts on after its end
   Counters,    ///< attempts are counted as they ended, within their bounds
   State,       ///< nothing moves but by a verb that may move it
   Statistics,  ///< lanes and queues say what the contents are
@@ -28,9 +30,9 @@ enum class Rule : std::uint8_t {
 };
 
 [[nodiscard]] inline std::string_view name(Rule rule) noexcept {
-  constexpr std::string_view kNames[] = {"kept",    "one claim",   "epoch",       "fence", "lease",
-                                         "overlap", "order",       "counters",    "state", "statistics",
-                                         "unique",  "queue bound", "claim bound", "ahead", "drained"};
+  constexpr std::string_view kNames[] = {"kept",   "one claim",   "epoch",       "fence",    "lease",  "overlap",
+                                         "order",  "key order",   "limit",       "counters", "state",  "statistics",
+                                         "unique", "queue bound", "claim bound", "ahead",    "drained"};
   return kNames[static_cast<std::size_t>(rule)];
 }
 

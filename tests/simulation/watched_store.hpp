@@ -59,6 +59,14 @@ class WatchedStore final : public engine::ForwardingStore {
     ledger_.bounded(queue, most);
     return looked(ForwardingStore::set_max_waiting(queue, most));
   }
+  Result<void> put_limit(const store::LimitTarget& target, const store::LimitRule& rule) override {
+    ledger_.limited(target, rule.max_running);
+    return looked(ForwardingStore::put_limit(target, rule));
+  }
+  Result<void> remove_limit(const store::LimitTarget& target) override {
+    ledger_.unlimited(target);
+    return looked(ForwardingStore::remove_limit(target));
+  }
 
  private:
   template <class T, class Enter>
@@ -80,8 +88,10 @@ class WatchedStore final : public engine::ForwardingStore {
     auto page = ForwardingStore::list({}, "", limits::kMaxPage);
     auto lanes = ForwardingStore::lanes();
     auto queues = ForwardingStore::queues();
-    if (!page || !lanes || !queues || !page->next.empty()) violated(Rule::State, "the contents cannot be listed");
-    ledger_.holds(page->jobs, *lanes, *queues);
+    auto limits = ForwardingStore::limits();
+    if (!page || !lanes || !queues || !limits || !page->next.empty())
+      violated(Rule::State, "the contents cannot be listed");
+    ledger_.holds(page->jobs, *lanes, *queues, *limits);
   }
 
   Ledger& ledger_;

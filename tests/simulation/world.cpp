@@ -46,6 +46,13 @@ Weather draw_weather(Draw& draw) {
   return weather;
 }
 
+Mix draw_mix(Draw& draw) {
+  Mix mix;
+  if (draw.chance(0.6)) mix = {.keyed = 0.7, .ordered = draw.chance(0.5) ? 0.8 : 0.3};
+  if (draw.chance(0.5)) mix.limited = draw.between(1, 2) / 2.0;
+  return mix;
+}
+
 }  // namespace
 
 Ran simulate(std::uint64_t seed, Bug bug) {
@@ -70,6 +77,7 @@ World::World(std::uint64_t seed, Bug bug)
       ledger_(clock_, *this),
       settings_(draw_settings(draw_)),
       weather_(draw_weather(draw_)),
+      mix_(draw_mix(draw_)),
       store_(std::make_unique<WatchedStore>(std::make_unique<PlantedStore>(store::open_memory(clock_), bug), ledger_),
              *this),
       happens_at_(clock_.mono()),
@@ -79,6 +87,7 @@ World::World(std::uint64_t seed, Bug bug)
 
 void World::run() {
   join();
+  if (mix_.limited > 0) change_limit();
   const int until = draw_.between(kMoves / 4, kMoves);
   while (moves_ < until) move(engine::kNever);
   drain();
@@ -182,7 +191,7 @@ void World::drain() {
   outage_until_ = {};
   if (latest_ > clock_.wall()) clock_.step_wall(latest_ - clock_.wall());
   for (const auto& worker : workers_) {
-    worker->frozen_until = {};
+    worker->frozen_until = std::min(worker->frozen_until, clock_.mono());  // it wakes only now
     worker->calm();
     if (worker->has_endless()) crash(*worker);
   }

@@ -42,6 +42,13 @@ struct Weather {
   double person = 0;
 };
 
+/// What the jobs of one run are like: how many of them have a key, are ordered by it, and name a limit.
+struct Mix {
+  double keyed = 0;
+  double ordered = 0;
+  double limited = 0;
+};
+
 inline constexpr std::size_t kMaxWorkers = 4;
 
 class World final : private Witness, private Road, private Starts {
@@ -84,6 +91,7 @@ class World final : private Witness, private Road, private Starts {
   [[nodiscard]] job::NewJob new_job();
   void operate();
   void change_queue();
+  void change_limit();
 
   Draw draw_;
   base::ManualClock clock_;
@@ -92,6 +100,7 @@ class World final : private Witness, private Road, private Starts {
   Ledger ledger_;
   WorkerSettings settings_;
   Weather weather_;
+  Mix mix_;
   FaultyStore store_;
   std::vector<std::unique_ptr<SimWorker>> workers_;
   SimWorker* caller_ = nullptr;  ///< whose call is under way; nothing: a producer or a person

@@ -9,6 +9,11 @@ namespace galley::simulation {
 namespace {
 using namespace std::chrono_literals;
 const std::vector<std::string> kQueues{"a", "b"};
+const std::vector<std::string> kKeys{"x", "y"};
+const std::vector<store::LimitTarget> kLimits{{store::LimitScope::Name, "", "m"},
+                                              {store::LimitScope::Name, "", "n"},
+                                              {store::LimitScope::Queue, "", "b"},
+                                              {store::LimitScope::Key, "a", ""}};
 }  // namespace
 
 void World::happen() {
@@ -119,6 +124,13 @@ job::NewJob World::new_job() {
     job.unique.on_conflict = static_cast<OnConflict>(draw_.between(0, 2));
     job.queue = "a";  // a replacement stays in its queue
   }
+  if (draw_.chance(mix_.keyed)) {
+    job.key = draw_.one_of(kKeys);
+    job.ordered = draw_.chance(mix_.ordered);
+  }
+  for (const char* const limit : {"m", "n"}) {
+    if (draw_.chance(0.6 * mix_.limited)) job.limits.emplace_back(limit);
+  }
   if (draw_.chance(0.1)) job.expires = draw_.duration(100ms, 60s);
   if (draw_.chance(0.1)) job.deadline = draw_.duration(100ms, 120s);
   return job;
@@ -159,7 +171,20 @@ void World::change_queue() {
   }
 }
 
+void World::change_limit() {
+  const store::LimitTarget& target = draw_.one_of(kLimits);
+  const std::string name = "limit " + std::string(store::name(target.scope)) + " " + target.queue + target.name;
+  if (draw_.chance(0.2)) {
+    trace_.say("person", "removes " + name);
+    return (void)store_.remove_limit(target);
+  }
+  const int most = draw_.between(1, 3);
+  trace_.say("person", "sets " + name + " to " + std::to_string(most));
+  (void)store_.put_limit(target, {.max_running = most});
+}
+
 void World::operate() {
+  if (draw_.chance(0.3 * mix_.limited)) return change_limit();
   if (ledger_.facts().empty() || draw_.chance(0.2)) return change_queue();
   std::vector<JobId> ids;
   for (const auto& [id, fact] : ledger_.facts()) ids.push_back(id);

@@ -321,6 +321,17 @@ TEST_F(Upgrade, HasAllThatIsNew) {
   expect_sound(*store);
 }
 
+TEST_F(Upgrade, StopsProgramsOfFormerVersionsThatHaveTheFileOpen) {
+  const auto store = open();
+  // With these each transaction of theirs begins; version 1, version 2.
+  for (const char* begins : {"SELECT next_id, tick, epoch, signals FROM galley_clock WHERE only = 1",
+                             "SELECT next_job, tick, epoch, signals, enqueued_us, names, config,"
+                             " EXISTS (SELECT 1 FROM galley_schedules WHERE name > '') FROM galley_clock"}) {
+    Database db(path_, false);
+    EXPECT_THROW(Query(db, std::string(begins)), SqlError) << begins;
+  }
+}
+
 TEST_F(Upgrade, HappensOnceAndIsFoundDone) {
   { const auto first = open(); }
   const auto second = open();

@@ -80,6 +80,7 @@ struct PoolOptions {
   int workers = 0;               ///< Of each dispatcher, 1..1000; 0: one a core.
   std::size_t capacity = 1'000;  ///< Tasks of each class that may wait, 1..10,000,000 (64 bytes each, taken at once).
   /// Called once for each dispatcher, before its first task; its workers share what it gives (TaskContext::state).
+  /// Where it throws, that dispatcher is not there: Unavailable.
   std::function<std::shared_ptr<void>(int dispatcher)> make_state;
   PoolScaling scaling;
   PoolTracer tracer;

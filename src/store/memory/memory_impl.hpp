@@ -227,6 +227,8 @@ class MemoryStore final : public Store {
   void enter_lane(const Entry& entry, const Now& now);
   void leave_lane(const Entry& entry, const Now& now);
   void drop_holder(const Entry& entry);
+  /// Those whose turns nobody remembers any more.
+  void drop_idle_lanes(const Now& now);
   struct Bound {
     const LimitTarget* target;
     Limit* limit;

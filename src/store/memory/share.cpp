@@ -53,6 +53,18 @@ void MemoryStore::drop_holder(const Entry& job) {
   if (lane.holder == job.record.id) lane.holder = 0;
 }
 
+void MemoryStore::drop_idle_lanes(const Now& now) {
+  if (lanes_.empty()) return;
+  std::set<LaneName> ready;
+  for (const auto& [id, job] : jobs_) {
+    if (job.record.state == JobState::Ready && !is_plain(job.record)) ready.insert(lane_name(job.record));
+  }
+  std::erase_if(lanes_, [&](const auto& item) {
+    const auto& [name, lane] = item;
+    return lane.holder == 0 && now.wall - lane.idle_since > kKeepTurn && !ready.contains(name);
+  });
+}
+
 std::int64_t MemoryStore::Next::rank() const {
   return job->record.ordered ? job::rank(job->rank, job->record.priority) : job->rank;
 }

@@ -48,6 +48,7 @@ Result<StepAnswer> MemoryStore::step(std::size_t limit) {
     recover(limit, time, answer);
     const std::size_t pruned = prune(limit, time);
     drop_old_minutes(time);
+    drop_idle_lanes(time);
     const bool more_batches = drop_empty_batches(limit, time);
     answer.expired = static_cast<int>(expired);
     answer.promoted = static_cast<int>(promoted);

@@ -186,6 +186,11 @@ class Backend final : public Store {
   [[nodiscard]] bool first_under(Transaction& tx, LaneKey lane, const std::string& under, Settle settle, Next& next,
                                  std::tuple<std::int64_t, std::int64_t, JobId>& best);
   void next_plain(Transaction& tx, LaneKey lane, Next& next, std::tuple<std::int64_t, std::int64_t, JobId>& best);
+  struct Head {
+    std::int64_t rank = 0;
+    JobId job = 0;  ///< 0: none
+  };
+  [[nodiscard]] Head first_by_kind(Transaction& tx, LaneKey lane, Next& next);
   [[nodiscard]] int weight_of(QueueKey queue, const std::string& key);
   void take_turn(Transaction& tx, const Next& next);
   /// Lanes whose rate lets them go on.

@@ -139,6 +139,18 @@ LaneKey Directory::lane(QueueKey queue, const std::string& kind, const std::stri
   return id;
 }
 
+std::vector<LaneKey> Directory::command_lanes(LaneKey through) const {
+  const Lane& all = lane(through);
+  std::vector<LaneKey> lanes;
+  for (auto at = lane_ids_.lower_bound({all.queue, "", ""}); at != lane_ids_.end(); ++at) {
+    const auto& [queue, kind, program] = at->first;
+    if (queue != all.queue) break;
+    const bool within = all.program == kAnyProgram || program == all.program;
+    if (!kind.empty() && !program.empty() && within) lanes.push_back(at->second);
+  }
+  return lanes;
+}
+
 LaneKey Directory::any_lane(QueueKey queue, const std::string& kind) {
   const auto at = lane_ids_.lower_bound({queue, kind, ""});
   const bool known = at != lane_ids_.end() && std::get<0>(at->first) == queue && std::get<1>(at->first) == kind;

@@ -84,6 +84,8 @@ class Directory {
   [[nodiscard]] std::vector<LaneKey> waiting_lanes(LaneKey id) const;
   /// The lanes through which claims look for them: its own, or of a command the two without a kind.
   [[nodiscard]] std::vector<LaneKey> claim_lanes(LaneKey id) const;
+  /// Of each kind and program, those whose commands are claimed through this lane of a program or of all commands.
+  [[nodiscard]] std::vector<LaneKey> command_lanes(LaneKey through) const;
 
  private:
   static constexpr std::int64_t kNone = -1;

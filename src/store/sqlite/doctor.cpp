@@ -55,7 +55,10 @@ std::vector<std::string> Doctor::complaints(const char* pragma) {
   try {
     Query rows(db_, std::string("PRAGMA ") + pragma + "(" + std::to_string(kMaxComplaints) + ")");
     while (rows.row()) {
-      if (std::string line = rows.text(0); line != "ok") all.push_back(std::move(line));
+      std::string line = rows.text(0);
+      if (line == "ok") continue;
+      std::replace(line.begin(), line.end(), '\n', ' ');  // a complaint about one page begins with a heading of its own
+      all.push_back(std::move(line));
     }
   } catch (const SqlError& error) {
     all.emplace_back(error.what());

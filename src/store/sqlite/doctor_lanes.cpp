@@ -15,6 +15,14 @@
 #define GALLEY_THROUGH(k) \
   "galley_lanes l JOIN galley_lanes w ON w.queue = l.queue AND CASE l.program WHEN '' THEN w.id = l.id" \
   " ELSE w.kind = '' AND w.program IN (l.program, '') END AND l.id = " k ".lane"
+// The place of its first job, and its turns, of the lane ?1, whose galley_keys.job is right.
+#define GALLEY_PUT_PLACE \
+  "UPDATE galley_keys SET (standing, rank, under) = (SELECT " GALLEY_STANDING("galley_keys", "j") ", " \
+  GALLEY_AT("galley_keys", "j") ", coalesce(j.limits, '') FROM galley_jobs j WHERE j.id = galley_keys.job)" \
+  " WHERE id = ?1"
+#define GALLEY_PUT_TURNS \
+  "INSERT OR REPLACE INTO galley_turns (lane, under, standing, rank, job, keyed) SELECT w.id, k.under, k.standing," \
+  " k.rank, k.job, k.id FROM galley_keys k JOIN " GALLEY_THROUGH("k") " WHERE k.id = ?1 AND k.job IS NOT NULL"
 
 namespace galley::store::sqlite {
 
@@ -41,12 +49,7 @@ std::vector<CheckedTable> key_tables() {
        " k.standing, k.rank,"
         " k.job FROM galley_keys k JOIN " GALLEY_THROUGH("k") " WHERE k.id = ?1) AND keyed = ?1",
         "UPDATE galley_keys SET job = " GALLEY_FIRST("galley_keys") " WHERE id = ?1",
-        "UPDATE galley_keys SET (standing, rank, under) = (SELECT " GALLEY_STANDING("galley_keys", "j") ", "
-        GALLEY_AT("galley_keys", "j") ", coalesce(j.limits, '') FROM galley_jobs j WHERE j.id = galley_keys.job)"
-        " WHERE id = ?1",
-        "INSERT OR REPLACE INTO galley_turns (lane, under, standing, rank, job, keyed) SELECT w.id, k.under,"
-        " k.standing, k.rank,"
-        " k.job, k.id FROM galley_keys k JOIN " GALLEY_THROUGH("k") " WHERE k.id = ?1 AND k.job IS NOT NULL"}},
+        GALLEY_PUT_PLACE, GALLEY_PUT_TURNS}},
     }},
     {"galley_turns", {"lane", "under", "standing", "rank", "job"}, {
       {"turns_orphan", "turns of no lane", "'job ' || t.job",
@@ -87,12 +90,7 @@ std::vector<CheckedTable> key_tables() {
        " ELSE '' END AND u.running >= m.max_running)",
        {"UPDATE galley_keys SET full_limit = NULL, job = (SELECT r.id FROM galley_ready r WHERE r.lane = ?1"
         " AND (galley_keys.holder = 0 OR r.id = galley_keys.holder) ORDER BY r.rank, r.id LIMIT 1) WHERE id = ?1",
-        "UPDATE galley_keys SET (standing, rank, under) = (SELECT " GALLEY_STANDING("galley_keys", "j") ", "
-        GALLEY_AT("galley_keys", "j") ", coalesce(j.limits, '') FROM galley_jobs j WHERE j.id = galley_keys.job)"
-        " WHERE id = ?1",
-        "INSERT OR REPLACE INTO galley_turns (lane, under, standing, rank, job, keyed) SELECT w.id, k.under,"
-        " k.standing,"
-        " k.rank, k.job, k.id FROM galley_keys k JOIN " GALLEY_THROUGH("k") " WHERE k.id = ?1 AND k.job IS NOT NULL"}},
+        GALLEY_PUT_PLACE, GALLEY_PUT_TURNS}},
     }},
   };
 }

@@ -249,7 +249,9 @@ UPDATE galley_meta SET value = '2' WHERE name = 'schema_version';
 
 // Jobs with a key or limits stand in lanes of their own, which come and go; ids from 2^40 on, so that galley_ready
 // holds both sorts of lanes. The ready jobs that have a key go there; nobody has a turn before another yet.
+// A program of version 2 that has the file open knows nothing of them, and is stopped as one of version 1 is.
 constexpr const char* kVersion3 = R"sql(
+ALTER TABLE galley_clock RENAME COLUMN config TO settings;
 ALTER TABLE galley_jobs ADD COLUMN limits TEXT;
 ALTER TABLE galley_jobs ADD COLUMN ordered INTEGER;
 ALTER TABLE galley_jobs ADD COLUMN expect_us INTEGER;
@@ -273,7 +275,7 @@ CREATE TABLE galley_keys (
   full_until_us INTEGER,
   UNIQUE (lane, key, limits, ordered)
 ) STRICT;
-CREATE INDEX galley_keys_idle ON galley_keys (idle_us) WHERE idle_us IS NOT NULL;
+CREATE INDEX galley_keys_idle ON galley_keys (idle_us) WHERE idle_us IS NOT NULL AND holder = 0;
 CREATE INDEX galley_keys_full ON galley_keys (full_limit, key) WHERE full_limit IS NOT NULL;
 CREATE INDEX galley_keys_until ON galley_keys (full_until_us) WHERE full_until_us IS NOT NULL;
 CREATE TABLE galley_turns (

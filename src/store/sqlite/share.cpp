@@ -12,6 +12,7 @@ namespace galley::store::sqlite {
 namespace {
 
 // An idle lane's turn counts for kKeepTurn; its row stays for longer, so that a clock that is stepped back finds it.
+// One that a job holds stays: what comes later has to wait for that job, however long it runs or waits for another try.
 constexpr std::int64_t kKeepIdleUs = 3'600'000'000;
 
 void sooner(std::optional<std::int64_t>& until_us, std::optional<std::int64_t> other) {
@@ -177,33 +178,51 @@ bool Backend::first_under(Transaction& tx, LaneKey lane, const std::string& unde
 
 void Backend::next_plain(Transaction& tx, LaneKey lane, Next& next, At& best) {
   const bool look = directory_.lane(lane).kind.empty() && !directory_.limits().empty();
-  std::optional<std::pair<std::int64_t, JobId>> first;
+  Head first;
+  std::size_t rows = 0;
   {
     Query head(db_, Sql::ReadyHead);
     head.bind(lane, look ? limits::kMaxLaneLook : 1);
-    while (!first && head.row()) {
-      first = std::pair(head.integer(0), head.integer(1));
+    while (first.job == 0 && head.row()) {
+      ++rows;
+      first = {head.integer(0), head.integer(1)};
       if (!look) break;
       Query job(db_, Sql::LookAt);  // the kind of a command may have a limit
-      job.bind(first->second);
-      if (!job.row()) throw SqlError(SQLITE_CORRUPT, "ready job " + std::to_string(first->second) + " is missing");
+      job.bind(first.job);
+      if (!job.row()) throw SqlError(SQLITE_CORRUPT, "ready job " + std::to_string(first.job) + " is missing");
       const std::string& kind = directory_.lane(job.integer(0)).kind;
-      if (!has_room(tx, {LimitScope::Kind, "", kind}, next.until_us)) first.reset();
+      if (!has_room(tx, {LimitScope::Kind, "", kind}, next.until_us)) first = {};
     }
   }
-  if (!first) return;
+  if (first.job == 0 && rows == limits::kMaxLaneLook) first = first_by_kind(tx, lane, next);
+  if (first.job == 0) return;
   if (next.job != 0) {
     next.competed = true;
     const Share share = KeyLanes(tx, db_, directory_).share(lane);
     Query row(db_, Sql::HeadOf);
-    row.bind(first->second);
-    if (!row.row()) throw SqlError(SQLITE_CORRUPT, "ready job " + std::to_string(first->second) + " is missing");
-    const At at(standing_of(std::max(share.plain, share.time), row.small(0)), first->first, first->second);
+    row.bind(first.job);
+    if (!row.row()) throw SqlError(SQLITE_CORRUPT, "ready job " + std::to_string(first.job) + " is missing");
+    const At at(standing_of(std::max(share.plain, share.time), row.small(0)), first.rank, first.job);
     if (best < at) return;
   }
   next.keyed = 0;
   next.limited = false;
-  std::tie(next.rank, next.job) = *first;
+  next.rank = first.rank;
+  next.job = first.job;
+}
+
+/// Of commands, where many of kinds whose limits are full stand before the others.
+Backend::Head Backend::first_by_kind(Transaction& tx, LaneKey lane, Next& next) {
+  Head first;
+  for (const LaneKey one : directory_.command_lanes(lane)) {
+    if (!has_room(tx, {LimitScope::Kind, "", directory_.lane(one).kind}, next.until_us)) continue;
+    Query head(db_, Sql::ReadyHead);
+    head.bind(one, 1);
+    if (!head.row()) continue;
+    const Head at{head.integer(0), head.integer(1)};
+    if (first.job == 0 || std::pair(at.rank, at.job) < std::pair(first.rank, first.job)) first = at;
+  }
+  return first;
 }
 
 int Backend::weight_of(QueueKey queue, const std::string& key) {

@@ -27,11 +27,11 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
                      " ON CONFLICT (name) DO UPDATE SET value = excluded.value"},
   {Sql::DropMaxBytes, "DELETE FROM galley_meta WHERE name = 'max_bytes'"},
 
-  {Sql::ReadClock,   "SELECT next_job, tick, epoch, signals, enqueued_us, names, config,"
+  {Sql::ReadClock,   "SELECT next_job, tick, epoch, signals, enqueued_us, names, settings,"
                      " EXISTS (SELECT 1 FROM galley_schedules WHERE name > ''),"
                      " EXISTS (SELECT 1 FROM galley_keys WHERE id > 0) FROM galley_clock WHERE only = 1"},
   {Sql::WriteClock,  "UPDATE galley_clock SET next_job = ?, tick = ?, epoch = ?, signals = ?, enqueued_us = ?,"
-                     " names = ?, config = ? WHERE only = 1"},
+                     " names = ?, settings = ? WHERE only = 1"},
 
   {Sql::NewQueues,   "SELECT id, name FROM galley_queues WHERE id > ? ORDER BY id"},
   {Sql::InsertQueue, "INSERT INTO galley_queues (id, name) VALUES (?, ?)"},
@@ -268,7 +268,8 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
                      " full_until_us = ? WHERE id = ?"},
   {Sql::SetTurn, "UPDATE galley_keys SET turn = ?, holder = ? WHERE id = ?"},
   {Sql::DropKey, "DELETE FROM galley_keys WHERE id = ?"},
-  {Sql::IdleKeys, "SELECT id, holder FROM galley_keys INDEXED BY galley_keys_idle WHERE idle_us < ? ORDER BY idle_us LIMIT ?"},
+  {Sql::IdleKeys, "SELECT id FROM galley_keys INDEXED BY galley_keys_idle WHERE idle_us < ? AND holder = 0"
+                     " ORDER BY idle_us LIMIT ?"},
   {Sql::OpenKeys, "SELECT id FROM galley_keys WHERE full_limit = ? AND key = ?"},
   {Sql::OpenKeysOfAll, "SELECT id FROM galley_keys WHERE full_limit = ?"},
   {Sql::DueKeys, "SELECT id FROM galley_keys WHERE full_until_us <= ? ORDER BY full_until_us LIMIT ?"},
