@@ -259,7 +259,7 @@ class ResumeInAWorker : public WorkerTest {};
 TEST_F(ResumeInAWorker, TimeOutsAndPausesWithoutEndDoNotKillAJobThatGetsOn) {
   JobOptions options;
   options.resumable = true;
-  options.timeout = 1ms;
+  options.timeout = 50ms;  // long enough for an item to begin, short enough for six of them
   options.max_pauses = 1;
   const JobId id = enqueue("long", options);
   Seen seen;

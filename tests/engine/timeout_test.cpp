@@ -4,6 +4,8 @@
 
 #include <condition_variable>
 #include <csignal>
+#include <fstream>
+#include <iterator>
 #include <mutex>
 #include <thread>
 
@@ -94,6 +96,13 @@ TEST_F(WorkerTimeout, OfAKindMustBeOne) {
   EXPECT_THROW(worker->timeout("k", 367 * 24h), Exception);
 }
 
+/// While it is captured.
+bool is_on_stderr(const std::string& text) {
+  std::ifstream file("/proc/self/fd/2");
+  const std::string all(std::istreambuf_iterator<char>(file), {});
+  return all.find(text) != std::string::npos;
+}
+
 TEST_F(WorkerTimeout, AStuckHandlerIsCountedUntilItEndsAndItsStackIsLogged) {
   JobOptions options = at_once();
   options.timeout = 1ms;
@@ -111,7 +120,11 @@ TEST_F(WorkerTimeout, AStuckHandlerIsCountedUntilItEndsAndItsStackIsLogged) {
   };
   testing::internal::CaptureStderr();
   const auto worker = make_worker(store, wanted, clock);
-  worker->pool("q", 1).handle("stuck", [&](Attempt&, std::string_view) { EXPECT_TRUE(reported.wait()); });
+  worker->pool("q", 1).handle("stuck", [&](Attempt&, std::string_view) {
+    EXPECT_TRUE(reported.wait());
+    const base::Mono end = clock.mono() + 1min;  // it is counted before its stack is taken
+    while (!is_on_stderr("job.stuck") && clock.mono() < end) std::this_thread::yield();
+  });
   ASSERT_TRUE(worker->run());
   const std::string log = testing::internal::GetCapturedStderr();
   EXPECT_NE(log.find("job.stuck"), std::string::npos) << log;
