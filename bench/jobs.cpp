@@ -12,6 +12,7 @@
 #include "bench/contender.hpp"
 #include "bench/report.hpp"
 #include "bench/roles.hpp"
+#include "bench/scratch.hpp"
 
 namespace {
 
@@ -47,26 +48,6 @@ Sizes sizes_of(const Options& options) {
   }
   return sizes;
 }
-
-/// A directory that is gone with this.
-class Scratch {
- public:
-  explicit Scratch(const std::filesystem::path& parent) {
-    std::string name = (parent / "galley-bench-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a directory in " + parent.string());
-    path_ = name;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 struct Entrant {
   std::string who;

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "bench/counter/serve.hpp"
+#include "bench/scratch.hpp"
 
 namespace {
 
@@ -19,26 +20,6 @@ using std::chrono::milliseconds;
 
 constexpr int kSlots = 4;
 constexpr int kBurgers = 100;
-
-/// Gone with this.
-class Scratch {
- public:
-  explicit Scratch(const std::filesystem::path& parent) {
-    std::string name = (parent / "galley-counter-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a directory in " + parent.string());
-    path_ = name;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// Bounded Pareto, shape 1.3, the most 300 times the least; the same ones each time.
 std::vector<Nanos> heavy_tailed(Nanos mean) {

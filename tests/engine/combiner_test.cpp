@@ -9,12 +9,14 @@
 #include <thread>
 
 #include "base/clock.hpp"
-#include "engine/event.hpp"
+#include "base/event.hpp"
 #include "engine/forwarding_store.hpp"
 #include "store/memory/memory_store.hpp"
 
 namespace galley::engine {
 namespace {
+
+using test::Event;
 
 job::NewJob job_of(std::string payload, std::string kind = "k") {
   job::NewJob job;

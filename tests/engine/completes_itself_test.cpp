@@ -4,7 +4,7 @@
 
 #include <stdexcept>
 
-#include "engine/event.hpp"
+#include "base/event.hpp"
 #include "engine/forwarding_store.hpp"
 #include "galley/galley.hpp"
 #include "galley/sqlite.hpp"
@@ -14,6 +14,8 @@
 
 namespace galley::engine {
 namespace {
+
+using test::Event;
 
 using namespace std::chrono_literals;
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/clock.hpp"
-#include "engine/event.hpp"
+#include "base/event.hpp"
 #include "engine/forwarding_store.hpp"
 #include "engine/worker.hpp"
 #include "galley/queue.hpp"
@@ -16,6 +16,8 @@
 #include "store/memory/memory_store.hpp"
 
 namespace galley::engine {
+
+using test::Event;
 
 using namespace std::chrono_literals;
 

@@ -6,23 +6,17 @@
 #include <atomic>
 #include <thread>
 
+#include "base/event.hpp"
 #include "base/random.hpp"
 #include "galley/runtime/worker_pool.hpp"
-#include "runtime/gate.hpp"
+#include "runtime/pool_options.hpp"
 
 namespace galley {
 namespace {
 
 using namespace std::chrono_literals;
-using test::Gate;
-
-PoolOptions options_of(int dispatchers, int workers, std::size_t capacity = 1'000) {
-  PoolOptions options;
-  options.dispatchers = dispatchers;
-  options.workers = workers;
-  options.capacity = capacity;
-  return options;
-}
+using test::Event;
+using test::options_of;
 
 TEST(PoolSize, IsWhatWasAskedForAndChangesWithResize) {
   WorkerPool pool{options_of(3, 2)};
@@ -62,10 +56,10 @@ TEST(PoolSize, ADispatcherWhoseStateCannotBeMadeIsNotThere) {
 
 TEST(PoolSize, ARetiredDispatcherFinishesItsTaskAndTakesNoOther) {
   WorkerPool pool{options_of(2, 1)};
-  Gate begun, go;
+  Event begun, go;
   for (int i = 0; i < 2; ++i) {
     ASSERT_EQ(pool.try_submit([&] {
-      begun.open();
+      begun.set();
       EXPECT_TRUE(go.wait());
     }),
               Submitted::Accepted);
@@ -77,7 +71,7 @@ TEST(PoolSize, ARetiredDispatcherFinishesItsTaskAndTakesNoOther) {
     ASSERT_EQ(pool.try_submit([&](TaskContext& context) { dispatchers_seen += context.dispatcher(); }),
               Submitted::Accepted);
   }
-  go.open();
+  go.set();
   pool.close(CloseMode::Drain);
   EXPECT_EQ(dispatchers_seen, 0);
   EXPECT_EQ(pool.stats().completed, 52);
@@ -91,10 +85,10 @@ TEST(PoolScale, GrowsWhenTasksWaitTooLongAndShrinksWhenIdle) {
   options.scaling.periods = 2;
   options.scaling.idle = 20ms;
   WorkerPool pool{std::move(options)};
-  Gate begun, go;
+  Event begun, go;
   for (int i = 0; i < 3; ++i) {  // one begins, two wait: only a dispatcher more can begin the next
     ASSERT_EQ(pool.try_submit([&] {
-      begun.open();
+      begun.set();
       EXPECT_TRUE(go.wait());
     }),
               Submitted::Accepted);
@@ -103,7 +97,7 @@ TEST(PoolScale, GrowsWhenTasksWaitTooLongAndShrinksWhenIdle) {
   for (int i = 0; i < 8; ++i) ASSERT_EQ(pool.try_submit([] {}), Submitted::Accepted);
   ASSERT_TRUE(begun.wait(3));
   while (pool.size() < 3) std::this_thread::yield();  // counted when all its threads are there
-  go.open();
+  go.set();
   while (pool.size() > 1) std::this_thread::yield();  // an event: the supervisor takes them away
   EXPECT_EQ(pool.size(), 1);
 }
@@ -122,10 +116,10 @@ TEST(PoolClose, DrainRunsAllThatWasAccepted) {
 
 TEST(PoolClose, DiscardDropsWhatHasNotBegunAndTellsIt) {
   WorkerPool pool{options_of(1, 1)};
-  Gate begun, go;
+  Event begun, go;
   std::atomic<int> ran{0}, dropped{0};
   ASSERT_EQ(pool.try_submit([&] {
-    begun.open();
+    begun.set();
     EXPECT_TRUE(go.wait());
     ++ran;
   }),
@@ -134,7 +128,7 @@ TEST(PoolClose, DiscardDropsWhatHasNotBegunAndTellsIt) {
   TaskOptions options;
   options.on_dropped = [&](Dropped why) {
     EXPECT_EQ(why, Dropped::Discarded);
-    if (++dropped == 20) go.open();
+    if (++dropped == 20) go.set();
   };
   for (int i = 0; i < 20; ++i) ASSERT_EQ(pool.try_submit([&ran] { ++ran; }, options), Submitted::Accepted);
   const PoolClosed closed = pool.close(CloseMode::Discard);
@@ -146,13 +140,13 @@ TEST(PoolClose, DiscardDropsWhatHasNotBegunAndTellsIt) {
 
 TEST(PoolClose, CancelAsksWhatRunsToStop) {
   WorkerPool pool{options_of(1, 2)};
-  Gate begun;
+  Event begun;
   std::atomic<int> stopped{0};
   for (int i = 0; i < 2; ++i) {
     ASSERT_EQ(pool.try_submit([&](TaskContext& context) {
-      Gate asked;
-      std::stop_callback callback(context.stop_token(), [&asked] { asked.open(); });
-      begun.open();
+      Event asked;
+      std::stop_callback callback(context.stop_token(), [&asked] { asked.set(); });
+      begun.set();
       if (asked.wait()) ++stopped;
     }),
               Submitted::Accepted);
@@ -164,9 +158,9 @@ TEST(PoolClose, CancelAsksWhatRunsToStop) {
 
 TEST(PoolClose, ADeadlineEndsTheWaitAndSaysWhatWasAbandoned) {
   WorkerPool pool{options_of(1, 1)};
-  Gate begun, go;
+  Event begun, go;
   ASSERT_EQ(pool.try_submit([&] {
-    begun.open();
+    begun.set();
     EXPECT_TRUE(go.wait());
   }),
             Submitted::Accepted);
@@ -177,16 +171,16 @@ TEST(PoolClose, ADeadlineEndsTheWaitAndSaysWhatWasAbandoned) {
   EXPECT_EQ(closed.discarded, 1);
   EXPECT_FALSE(pool.closed());
   EXPECT_TRUE(pool.closing());
-  go.open();
+  go.set();
   EXPECT_EQ(pool.close(CloseMode::Drain).abandoned, 0);
   EXPECT_TRUE(pool.closed());
 }
 
 TEST(PoolClose, ThoseWhoWaitForRoomAreToldSo) {
   WorkerPool pool{options_of(1, 1, 1)};
-  Gate begun, go, waiting;
+  Event begun, go, waiting;
   ASSERT_EQ(pool.try_submit([&] {
-    begun.open();
+    begun.set();
     EXPECT_TRUE(go.wait());
   }),
             Submitted::Accepted);
@@ -196,10 +190,10 @@ TEST(PoolClose, ThoseWhoWaitForRoomAreToldSo) {
   pool.submit_then([] {}, {},
                    [&](Submitted answer) {
                      if (answer == Submitted::Closed) ++refused;
-                     go.open();
+                     go.set();
                    });
   std::thread blocked([&] {
-    waiting.open();
+    waiting.set();
     if (pool.submit_for(1h, [] {}) == Submitted::Closed) ++refused;
   });
   ASSERT_TRUE(waiting.wait());

@@ -11,29 +11,23 @@
 #include <set>
 #include <thread>
 
-#include "runtime/gate.hpp"
+#include "base/event.hpp"
+#include "runtime/pool_options.hpp"
 
 namespace galley {
 namespace {
 
 using namespace std::chrono_literals;
-using test::Gate;
-
-PoolOptions options_of(int dispatchers, int workers, std::size_t capacity = 1'000) {
-  PoolOptions options;
-  options.dispatchers = dispatchers;
-  options.workers = workers;
-  options.capacity = capacity;
-  return options;
-}
+using test::Event;
+using test::options_of;
 
 /// A task that holds its worker until it is let go.
 struct Held {
-  Gate begun, go;
+  Event begun, go;
   void hold(WorkerPool& pool, int times = 1) {
     for (int i = 0; i < times; ++i) {
       ASSERT_EQ(pool.try_submit([this] {
-        begun.open();
+        begun.set();
         EXPECT_TRUE(go.wait());
       }),
                 Submitted::Accepted);
@@ -72,7 +66,7 @@ TEST(WorkerPool, TheBoundIsHardAndARefusedTaskStaysTheCallers) {
   ASSERT_TRUE(mine);  // NOLINT(bugprone-use-after-move): not accepted, not moved from
   EXPECT_EQ(pool.stats().queued[1], 10);
   EXPECT_EQ(pool.stats().refused, 19'993 + 1);
-  held.go.open();
+  held.go.set();
   EXPECT_EQ(pool.submit_for(1min, std::move(mine)), Submitted::Accepted);
   pool.close(CloseMode::Drain);
   EXPECT_EQ(ran, 1);
@@ -99,7 +93,7 @@ TEST(WorkerPool, BulkTakesWhatFits) {
   EXPECT_EQ(pool.try_submit_bulk(tasks), 10U);
   EXPECT_FALSE(tasks[9]);
   EXPECT_TRUE(tasks[10]);
-  held.go.open();
+  held.go.set();
   pool.close(CloseMode::Drain);
   EXPECT_EQ(ran, 10);
 }
@@ -110,16 +104,16 @@ TEST(WorkerPool, ThoseWhoWaitForRoomComeInTheirOrderAndBeforeOthers) {
   held.hold(pool);
   std::vector<int> order;
   ASSERT_EQ(pool.try_submit([&order] { order.push_back(0); }), Submitted::Accepted);
-  Gate accepted;
+  Event accepted;
   for (int i = 1; i <= 3; ++i) {
     pool.submit_then([&order, i] { order.push_back(i); }, {},
                      [&accepted](Submitted answer) {
                        EXPECT_EQ(answer, Submitted::Accepted);
-                       accepted.open();
+                       accepted.set();
                      });
   }
   EXPECT_EQ(pool.try_submit([] {}), Submitted::Full);
-  held.go.open();
+  held.go.set();
   ASSERT_TRUE(accepted.wait(3));
   pool.close(CloseMode::Drain);
   EXPECT_EQ(order, (std::vector{0, 1, 2, 3}));
@@ -127,12 +121,12 @@ TEST(WorkerPool, ThoseWhoWaitForRoomComeInTheirOrderAndBeforeOthers) {
 
 TEST(WorkerPool, ASubmitFromInsideATaskNeverWaits) {
   WorkerPool pool{options_of(1, 2, 1)};
-  Gate ran;
+  Event ran;
   const std::function<void(int)> fan_out = [&](int depth) {
     for (int i = 0; depth > 0 && i < 3; ++i) {
       EXPECT_EQ(pool.submit_for(1h, [&fan_out, depth] { fan_out(depth - 1); }), Submitted::Accepted);
     }
-    ran.open();
+    ran.set();
   };
   ASSERT_EQ(pool.try_submit([&] { fan_out(5); }), Submitted::Accepted);
   EXPECT_TRUE(ran.wait(1 + 3 + 9 + 27 + 81 + 243));
@@ -150,7 +144,7 @@ bool wait_for_stop(TaskContext& context) {
 
 TEST(WorkerPool, ATaskThatIsRunWithinAnotherHasTimeLimitsOfItsOwn) {
   WorkerPool pool{options_of(1, 1, 1)};
-  Gate over;
+  Event over;
   TaskOptions brief;
   brief.run_timeout = 1ms;
   const auto outer = [&](TaskContext& context) {
@@ -160,7 +154,7 @@ TEST(WorkerPool, ATaskThatIsRunWithinAnotherHasTimeLimitsOfItsOwn) {
     EXPECT_EQ(pool.submit_for(1h, inner, brief), Submitted::Accepted);
     EXPECT_FALSE(mine.stop_requested());
     EXPECT_FALSE(context.stop_token().stop_requested());
-    over.open();
+    over.set();
   };
   ASSERT_EQ(pool.try_submit(outer), Submitted::Accepted);
   EXPECT_TRUE(over.wait());
@@ -168,12 +162,12 @@ TEST(WorkerPool, ATaskThatIsRunWithinAnotherHasTimeLimitsOfItsOwn) {
 
 TEST(WorkerPool, ATaskHasItsTimeLimitAgainWhenOneWithinItHasEnded) {
   WorkerPool pool{options_of(1, 1, 1)};
-  Gate over;
+  Event over;
   const auto outer = [&](TaskContext& context) {
     EXPECT_EQ(pool.try_submit([] {}), Submitted::Accepted) << "now it is full";
     EXPECT_EQ(pool.submit_for(1h, [] {}), Submitted::Accepted);
     EXPECT_TRUE(wait_for_stop(context));
-    over.open();
+    over.set();
   };
   TaskOptions brief;
   brief.run_timeout = 20ms;
@@ -195,7 +189,7 @@ TEST(WorkerPool, ClassesShareEightToFourToOneAndEachHasItsOwnBound) {
     }
     EXPECT_EQ(pool.try_submit([] {}, options), Submitted::Full);
   }
-  held.go.open();
+  held.go.set();
   pool.close(CloseMode::Drain);
   ASSERT_EQ(order.size(), 390U);
   const std::string first = order.substr(0, 130);
@@ -215,7 +209,7 @@ TEST(WorkerPool, ATaskThatWaitedTooLongIsDroppedAndSaysSo) {
   bool ran = false;
   ASSERT_EQ(pool.try_submit([&ran] { ran = true; }, options), Submitted::Accepted);
   std::this_thread::yield();
-  held.go.open();
+  held.go.set();
   pool.close(CloseMode::Drain);
   EXPECT_FALSE(ran);
   EXPECT_EQ(dropped, std::vector{Dropped::QueueTimeout});
@@ -226,9 +220,9 @@ TEST(WorkerPool, ARunTimeoutAsksThatTaskAloneToStop) {
   WorkerPool pool{options_of(1, 1)};
   TaskOptions options;
   options.run_timeout = 5ms;
-  Gate stopped;
+  Event stopped;
   const auto wait_for_stop = [&stopped](TaskContext& context) {
-    std::stop_callback callback(context.stop_token(), [&stopped] { stopped.open(); });
+    std::stop_callback callback(context.stop_token(), [&stopped] { stopped.set(); });
     EXPECT_TRUE(stopped.wait());
   };
   ASSERT_EQ(pool.try_submit(wait_for_stop, options), Submitted::Accepted);

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "job/expiry.hpp"
 #include "store/sqlite/schema.hpp"
+#include "store/sqlite/times.hpp"
 
 namespace galley::store {
 
@@ -105,8 +107,7 @@ std::optional<JobRow> read_row(Database& db, JobId id) {
 
 std::optional<std::int64_t> over_at(bool started, std::optional<std::int64_t> expires_us,
                                     std::optional<std::int64_t> deadline_us) noexcept {
-  if (started || !expires_us) return deadline_us;
-  return deadline_us ? std::min(*expires_us, *deadline_us) : expires_us;
+  return us_of(job::over_at(started, time_of(expires_us), time_of(deadline_us)));
 }
 
 void write_row(Database& db, JobId id, const JobMove& move) {

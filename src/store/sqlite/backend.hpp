@@ -40,7 +40,11 @@ struct JobRow {
 };
 [[nodiscard]] std::optional<JobRow> read_row(Database& db, JobId id);
 
-/// When a waiting job is over: its `expires` counts until its first start, its deadline always.
+/// Running claims that one look walks through: more than all slots of a large installation. Beyond it, leases are
+/// looked at when the first claims have ended, and a worker seems to hold fewer than it does.
+inline constexpr std::size_t kMaxRunningLook = 20'000;
+
+/// job::over_at, of columns.
 [[nodiscard]] std::optional<std::int64_t> over_at(bool started, std::optional<std::int64_t> expires_us,
                                                   std::optional<std::int64_t> deadline_us) noexcept;
 

@@ -9,34 +9,24 @@
 #include "job/order.hpp"
 #include "store/check.hpp"
 #include "store/sqlite/backend.hpp"
+#include "store/sqlite/times.hpp"
 
 namespace galley::store::sqlite {
 
 namespace {
 
-std::optional<Time> time_at(const Query& row, int column) {
-  const auto us = row.maybe(column);
-  return us ? std::optional(Time(Duration(*us))) : std::nullopt;
-}
-
-std::optional<std::int64_t> us_of(const std::optional<Time>& time) {
-  return time ? std::optional(time->time_since_epoch().count()) : std::nullopt;
-}
-
-Time now_of(const Transaction& tx) { return Time(Duration(tx.wall_us())); }
-
 BatchStats batch_of(const Query& row) {
   BatchStats batch;
   batch.id = row.integer(0);
   batch.name = row.text(1);
-  batch.opened_at = Time(Duration(row.integer(2)));
+  batch.opened_at = time_of(row.integer(2));
   batch.sealed = row.small(3) != 0;
   batch.total = row.integer(4);
   batch.succeeded = row.integer(5);
   batch.failed = row.integer(6);
   batch.lost = row.integer(7);
-  batch.failed_at = time_at(row, 8);
-  batch.finished_at = time_at(row, 9);
+  batch.failed_at = time_of(row.maybe(8));
+  batch.finished_at = time_of(row.maybe(9));
   return batch;
 }
 
@@ -142,7 +132,7 @@ void Backend::entered_batch(Transaction& tx, const Place& place, const job::NewJ
 }
 
 void Backend::ended_in_batch(Transaction& tx, BatchId batch, JobState state) {
-  change_batch(tx, batch, 0, [&](BatchStats& one) { job_ended(one, state, now_of(tx)); });
+  change_batch(tx, batch, 0, [&](BatchStats& one) { job_ended(one, state, tx.now()); });
 }
 
 void Backend::revived_in_batch(Transaction& tx, BatchId batch) {
@@ -150,7 +140,7 @@ void Backend::revived_in_batch(Transaction& tx, BatchId batch) {
 }
 
 void Backend::erased_in_batch(Transaction& tx, BatchId batch, JobState state) {
-  change_batch(tx, batch, -1, [&](BatchStats& one) { job_erased(one, state, now_of(tx)); });
+  change_batch(tx, batch, -1, [&](BatchStats& one) { job_erased(one, state, tx.now()); });
 }
 
 void Backend::drop_callback(Transaction& tx, JobId id) {
@@ -205,7 +195,7 @@ Result<BatchId> Backend::open_batch(const std::string& name, const std::string& 
 Result<void> Backend::seal_batch(BatchId batch) {
   auto done = write(Sync::Yes, Rings::Yes, [&](Transaction& tx) {
     if (!read_batch(batch)) throw Refused{no_such_batch(batch)};
-    change_batch(tx, batch, 0, [&](BatchStats& one) { seal(one, now_of(tx)); });
+    change_batch(tx, batch, 0, [&](BatchStats& one) { seal(one, tx.now()); });
     return true;
   });
   if (!done) return done.error();

@@ -5,14 +5,11 @@
 #include "job/expiry.hpp"
 #include "job/validate.hpp"
 #include "store/sqlite/backend.hpp"
+#include "store/sqlite/times.hpp"
 
 namespace galley::store::sqlite {
 
 namespace {
-
-std::optional<Time> time_of(std::optional<std::int64_t> us) {
-  return us ? std::optional(Time(Duration(*us))) : std::nullopt;
-}
 
 std::int64_t number_of(Database& db, Sql sql) {
   Query row(db, sql);

@@ -5,12 +5,11 @@
 #include "store/sqlite/backend.hpp"
 #include "store/sqlite/card.hpp"
 #include "store/sqlite/key_lanes.hpp"
+#include "store/sqlite/times.hpp"
 
 namespace galley::store::sqlite {
 
 namespace {
-
-Time time_of(std::int64_t us) { return Time(Duration(us)); }
 
 job::Policy read_policy(const Query& row, int first) {
   job::Policy policy;

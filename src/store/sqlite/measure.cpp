@@ -13,9 +13,6 @@ namespace {
 // Rows of one step's transaction, ~2 us each. Steps come at least every 5 s, and at once while there are more.
 constexpr std::size_t kMaxDropped = limits::kMaxStep;
 
-// Claims that one look counts, as the step's look at leases: beyond it a worker seems to hold fewer than it does.
-constexpr std::size_t kMaxRunningLook = 20'000;
-
 std::int64_t sum(std::int64_t a, std::int64_t b) {
   return a > std::numeric_limits<std::int64_t>::max() - b ? std::numeric_limits<std::int64_t>::max() : a + b;
 }

@@ -4,6 +4,7 @@
 #include "job/order.hpp"
 #include "job/validate.hpp"
 #include "store/sqlite/backend.hpp"
+#include "store/sqlite/times.hpp"
 
 namespace galley::store::sqlite {
 
@@ -17,7 +18,7 @@ Backend::Stand Backend::stand(Transaction& tx, const JobRow& row) {
   if (order == job::Order::Shortest && row.expect_us == 0) {
     expected = learned(lane.queue, lane.kind).value_or(Duration{0});
   }
-  const auto deadline = row.deadline_us ? std::optional(Time(Duration(*row.deadline_us))) : std::nullopt;
+  const auto deadline = time_of(row.deadline_us);
   return {job::rank(order, tick, row.priority, expected, deadline), tick};
 }
 

@@ -6,18 +6,11 @@
 #include "job/template.hpp"
 #include "store/check.hpp"
 #include "store/sqlite/backend.hpp"
+#include "store/sqlite/times.hpp"
 
 namespace galley::store::sqlite {
 
 namespace {
-
-std::optional<Time> maybe_time(std::optional<std::int64_t> us) {
-  return us ? std::optional(Time(Duration(*us))) : std::nullopt;
-}
-
-std::optional<std::int64_t> maybe_us(std::optional<Time> time) {
-  return time ? std::optional<std::int64_t>(time->time_since_epoch().count()) : std::nullopt;
-}
 
 /// Of columns that begin with expression, zone, misfire, overlap, jitter_us, spread_us.
 job::ScheduleRule read_rule(const Query& row, int first) {
@@ -41,9 +34,9 @@ Backend::KeptSchedule Backend::kept_schedule(const Query& row) {
   kept.job = job::template_from(row.text(7), row.text(8));
   ScheduleState& state = kept.state;
   state.paused = row.integer(9) != 0;
-  state.anchor = Time(Duration(row.integer(10)));
-  state.next = maybe_time(row.maybe(11));
-  state.last = maybe_time(row.maybe(12));
+  state.anchor = time_of(row.integer(10));
+  state.next = time_of(row.maybe(11));
+  state.last = time_of(row.maybe(12));
   state.last_job = row.maybe(13);
   state.enqueued = row.integer(14);
   state.skipped = row.integer(15);
@@ -62,7 +55,7 @@ Result<void> Backend::put_schedule(const Schedule& schedule) {
   if (!timetable) return timetable.error();
   const std::string text = job::template_text(schedule.job);
   const auto done = write(Sync::Yes, Rings::Yes, [&](Transaction& tx) {
-    const Time now = Time(Duration(tx.wall_us()));
+    const Time now = tx.now();
     auto known = find_schedule(schedule.name);
     ScheduleState state;
     if (!known) {
@@ -84,7 +77,7 @@ Result<void> Backend::put_schedule(const Schedule& schedule) {
     put.bind(schedule.name, directory_.queue(schedule.job.queue), rule.expression, rule.zone, name(rule.misfire),
              name(rule.overlap), rule.jitter.count(), rule.spread.count(), text);
     put.bind_blob(schedule.job.payload);
-    put.bind(state.anchor.time_since_epoch().count(), maybe_us(state.next), maybe_us(state.last), state.last_job,
+    put.bind(state.anchor.time_since_epoch().count(), us_of(state.next), us_of(state.last), state.last_job,
              state.enqueued, state.skipped);
     put.run();
     return true;
@@ -190,7 +183,7 @@ Backend::Ticked Backend::tick(Transaction& tx, std::span<const DueSchedule> due,
 
 int Backend::tick_one(Transaction& tx, KeptSchedule& kept, TickBudget& budget) {
   ScheduleState& state = kept.state;
-  const Time now = Time(Duration(tx.wall_us()));
+  const Time now = tx.now();
   if (!state.next || *state.next > now) return 0;
   int jobs = 0;
   if (const job::Timetable* const times = kept.job ? timetable(kept.name, kept.rule) : nullptr) {
@@ -203,7 +196,7 @@ int Backend::tick_one(Transaction& tx, KeptSchedule& kept, TickBudget& budget) {
     put_off(now, state);
   }
   Query(db_, Sql::TickSchedule)
-      .bind(maybe_us(state.next), maybe_us(state.last), state.last_job, state.enqueued, state.skipped, kept.name)
+      .bind(us_of(state.next), us_of(state.last), state.last_job, state.enqueued, state.skipped, kept.name)
       .run();
   return jobs;
 }

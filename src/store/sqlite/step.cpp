@@ -8,10 +8,6 @@ namespace galley::store::sqlite {
 
 namespace {
 
-// Running claims that one look at leases walks through: more than all slots of a large installation. Beyond it the
-// rest is looked at when the first ones have ended.
-constexpr std::size_t kMaxRunningLook = 20'000;
-
 // Rows that one step prunes with its jobs, ~1 us each: a thousand jobs have some ten thousand, but a thousand groups
 // may have ten million.
 constexpr int kMaxPrunedRows = 20'000;

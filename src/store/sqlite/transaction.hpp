@@ -60,6 +60,7 @@ class Transaction {
   [[nodiscard]] bool committing() const noexcept { return committing_; }
 
   [[nodiscard]] std::int64_t wall_us() const noexcept { return wall_us_; }
+  [[nodiscard]] Time now() const noexcept { return Time(Duration(wall_us_)); }
   [[nodiscard]] std::int64_t mono_us() const noexcept { return mono_us_; }
   [[nodiscard]] JobId next_id() noexcept { return touched(), next_id_++; }
   [[nodiscard]] std::int64_t next_epoch() noexcept { return touched(), ++epoch_; }

@@ -5,7 +5,7 @@
 #include <condition_variable>
 #include <mutex>
 
-namespace galley::engine {
+namespace galley::test {
 
 class Event {
  public:
@@ -26,4 +26,4 @@ class Event {
   int count_ = 0;
 };
 
-}  // namespace galley::engine
+}  // namespace galley::test
