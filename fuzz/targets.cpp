@@ -21,6 +21,7 @@ std::span<const Target> targets() noexcept {
       {"pool", pool},
       {"prometheus", prometheus},
       {"settings", settings},
+      {"split", split},
       {"store_file", store_file},
       {"store_url", store_url},
       {"template_text", template_text},

@@ -24,6 +24,7 @@ void payload(std::string_view input);
 void pool(std::string_view input);
 void prometheus(std::string_view input);
 void settings(std::string_view input);
+void split(std::string_view input);
 void store_file(std::string_view input);
 void store_url(std::string_view input);
 void template_text(std::string_view input);

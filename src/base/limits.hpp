@@ -80,6 +80,7 @@ inline constexpr std::size_t kMaxLaneLook = 100;  // places that one claim passe
 // Retention of completed jobs, a queue.
 inline constexpr std::chrono::hours kKeepCompleted{1};
 inline constexpr std::int64_t kKeepCompletedJobs = 100'000;
+inline constexpr std::chrono::hours kKeepForBatch{24 * 30};  // at most, of a batch that goes on, for what joins results
 
 // How long a call waits while another program holds the store's file locked.
 inline constexpr std::chrono::seconds kBusyTimeout{30};

@@ -23,7 +23,7 @@ Result<int> list(Context& context, bool json) {
   if (!store) return store.error();
   const auto queues = (*store)->queues();
   if (!queues) return queues.error();
-  Table table(with_states({"QUEUE", "PAUSED"}, {"OLDEST READY", "AT MOST"}));
+  Table table(with_states({"QUEUE", "PAUSED"}, {"OLDEST READY", "AT MOST", "ORDER"}));
   for (const store::QueueStats& queue : *queues) {
     if (json) {
       boost::json::object object{{"queue", base::to_utf8(queue.queue)}, {"paused", queue.paused}};
@@ -40,6 +40,7 @@ Result<int> list(Context& context, bool json) {
     add_counts(row, queue.count);
     row.push_back(queue.oldest_ready ? base::format_duration(*queue.oldest_ready) : "-");
     row.push_back(queue.max_waiting ? std::to_string(*queue.max_waiting) : "-");
+    row.emplace_back(name(queue.order));
     table.row(std::move(row));
   }
   if (!json) table.print(context.out, count_columns(2));

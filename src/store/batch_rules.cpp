@@ -1,5 +1,7 @@
 #include "store/batch_rules.hpp"
 
+#include <algorithm>
+
 namespace galley::store {
 
 namespace {
@@ -59,6 +61,13 @@ void job_erased(BatchStats& batch, JobState state, Time now) noexcept {
 void seal(BatchStats& batch, Time now) noexcept {
   batch.sealed = true;
   settle(batch, now);
+}
+
+bool keeps_job(const BatchStats& batch, std::span<const JobState> callbacks, Time ended_at, Time now) noexcept {
+  if (batch.total > limits::kMaxSplit || now - ended_at > limits::kKeepForBatch) return false;
+  if (!batch.finished_at || now - *batch.finished_at <= limits::kKeepCompleted) return true;
+  return std::any_of(callbacks.begin(), callbacks.end(),
+                     [](JobState state) { return state == JobState::Dead || !is_ended(state); });
 }
 
 std::optional<Enqueued> refuse_member(BatchId id, const BatchStats* batch) {

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "store/store.hpp"
@@ -31,6 +32,12 @@ void job_revived(BatchStats& batch) noexcept;
 /// `state`: of the job that is deleted; it is not running.
 void job_erased(BatchStats& batch, JobState state, Time now) noexcept;
 void seal(BatchStats& batch, Time now) noexcept;
+
+/// A batch's completed jobs are kept, for whoever joins their results: while it goes on, for kKeepCompleted after its
+/// end, and as long as a callback still waits, runs or is dead. But no longer than kKeepForBatch after their own end,
+/// and of a batch beyond kMaxSplit jobs no longer than other jobs. `callbacks`: the states of those that are stored.
+[[nodiscard]] bool keeps_job(const BatchStats& batch, std::span<const JobState> callbacks, Time ended_at,
+                             Time now) noexcept;
 
 /// The refusal of a job that `batch` does not take (nullptr: there is none of this id).
 [[nodiscard]] std::optional<Enqueued> refuse_member(BatchId id, const BatchStats* batch);

@@ -429,8 +429,8 @@ class Store {
   /// callbacks are enqueued with its id. Success and finished come true after seal_batch, which may be repeated;
   /// failure with the first job that fails, even before. Each comes true once, with the change that brings it about;
   /// callbacks of what can never come true any more are cancelled. A sealed batch takes more jobs as long as it has one
-  /// that has not ended. It is kept until the last of its jobs and callbacks has gone, and kKeepCompleted after its
-  /// end. Errors: NotFound.
+  /// that has not ended. Its completed jobs are kept as store::keeps_job says, itself until the last of its jobs
+  /// and callbacks has gone, and kKeepCompleted after its end. Errors: NotFound.
   [[nodiscard]] virtual Result<BatchId> open_batch(const std::string& name, const std::string& token) = 0;
   [[nodiscard]] virtual Result<void> seal_batch(BatchId batch) = 0;
   [[nodiscard]] virtual Result<BatchStats> find_batch(BatchId batch) = 0;

@@ -117,12 +117,38 @@ TEST_P(Batch, PrunedCompletedJobsStayCounted) {
   const BatchId id = open_with_callbacks();
   add({in_batch(id), in_batch(id)});
   run_one();
-  clock.advance(limits::kKeepCompleted + 1s);
-  EXPECT_EQ(step().pruned, 1);
+  clock.advance(limits::kKeepForBatch);
+  EXPECT_EQ(step().pruned, 0) << "it is kept for what joins the results";
+  clock.advance(1s);
+  EXPECT_EQ(step().pruned, 1) << "but not for ever";
   EXPECT_EQ(counted(id), "2=1+0");
   seal(id);
   run_one();
   EXPECT_EQ(callback_states(), "ready cancelled ready");
+}
+
+TEST_P(Batch, CompletedJobsAreKeptUntilItsCallbackHasReadThem) {
+  const BatchId id = open();
+  const JobId after = add(callback(id, Trigger::Finished, a_job()));
+  const Ids parts = add({in_batch(id), in_batch(id)});
+  const JobId other = add(a_job());
+  seal(id);
+  run_one();
+  clock.advance(limits::kKeepCompleted * 5);
+  EXPECT_EQ(step().pruned, 0) << "a part takes hours";
+  run_one();
+  run_one();
+  EXPECT_EQ(find(other).state, JobState::Completed);
+  clock.advance(limits::kKeepCompleted + 1s);
+  EXPECT_EQ(step().pruned, 1) << "the one of no batch";
+  const job::Claim joining = claim_one();
+  ASSERT_EQ(joining.id.job, after);
+  finish(joining, JobEvent::Die);
+  EXPECT_EQ(step().pruned, 0) << "a person may retry it";
+  EXPECT_EQ(retry(after), Operated::Done);
+  run_one();
+  EXPECT_EQ(step().pruned, 2) << "the parts, whose batch ended long ago";
+  EXPECT_EQ(find(after).state, JobState::Completed);
 }
 
 TEST_P(Batch, DeletingACompletedJobChangesNothing) {

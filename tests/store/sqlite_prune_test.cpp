@@ -26,8 +26,8 @@ class SqlitePrune : public testing::Test {
     ClaimRequest request;
     request.worker = store_.join({"w", ""}).value();
     request.queues = {"default"};
-    request.kinds = {{"k", 10}};
-    request.limit = 10;
+    request.kinds = {{"k", limits::kMaxClaimBatch}};
+    request.limit = limits::kMaxClaimBatch;
     const Claimed claimed = store_.claim(request).value();
     for (const job::Claim& claim : claimed.claims) {
       Finish finish;
@@ -53,6 +53,31 @@ TEST_F(SqlitePrune, TakesLargeGroupsInSeveralSteps) {
   EXPECT_EQ(step.pruned, 1);
   EXPECT_FALSE(step.more);
   EXPECT_EQ(store_.database().number("SELECT count(*) FROM galley_members"), 0);
+}
+
+TEST_F(SqlitePrune, PassesOverJobsThatABatchKeepsHoweverManyTheyAre) {
+  const BatchId batch = store_.open_batch("long", "").value();
+  job::NewJob job;
+  job.kind = "k";
+  job.payload = "1";
+  job.batch = batch;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(store_.enqueue(std::vector(limits::kMaxClaimBatch, job)));
+    complete_all();
+  }
+  clock_.advance(1s);
+  job.batch = 0;
+  const JobId plain = store_.enqueue(std::span(&job, 1)).value().at(0).id;
+  complete_all();
+  clock_.advance(limits::kKeepCompleted + 1s);
+  int pruned = 0;
+  for (int i = 0; i < 10; ++i) pruned += store_.step(limits::kMaxStep)->pruned;
+  EXPECT_EQ(pruned, 1);
+  EXPECT_EQ(store_.find(plain).error().code, Errc::NotFound);
+  ASSERT_TRUE(store_.seal_batch(batch));
+  clock_.advance(limits::kKeepCompleted + 1s);
+  for (int i = 0; i < 10; ++i) pruned += store_.step(limits::kMaxStep)->pruned;
+  EXPECT_EQ(pruned, 3'001) << "the looks have gone round and begun anew";
 }
 
 }  // namespace

@@ -30,6 +30,14 @@ std::vector<JobId> MemoryStore::callbacks_of(BatchId id) const {
   return ids;
 }
 
+bool MemoryStore::kept_by_batch(const Entry& completed, const Now& now) const {
+  const BatchStats* const stats = batch(completed.record.batch);
+  if (stats == nullptr) return false;
+  std::vector<JobState> callbacks;
+  for (const JobId id : callbacks_of(stats->id)) callbacks.push_back(jobs_.at(id).record.state);
+  return keeps_job(*stats, callbacks, *completed.record.finished_at, now.wall);
+}
+
 void MemoryStore::change_batch(BatchId id, const Now& now, const std::function<void(BatchStats&)>& change) {
   BatchStats& stats = batches_.at(id).stats;
   const BatchStats before = stats;

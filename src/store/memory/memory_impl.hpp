@@ -192,6 +192,7 @@ class MemoryStore final : public Store {
 
   [[nodiscard]] const BatchStats* batch(BatchId id) const;
   [[nodiscard]] std::vector<JobId> callbacks_of(BatchId id) const;
+  [[nodiscard]] bool kept_by_batch(const Entry& completed, const Now& now) const;
   /// Counts, and does for the callbacks what the change brings.
   void change_batch(BatchId id, const Now& now, const std::function<void(BatchStats&)>& change);
   /// It becomes ready, or is cancelled where there is a `why`.

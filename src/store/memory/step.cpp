@@ -111,8 +111,8 @@ std::size_t MemoryStore::prune(std::size_t limit, const Now& now) {
   std::map<std::string, std::int64_t> kept;
   for (const auto& [id, job] : jobs_) {
     if (job.record.state != JobState::Completed) continue;
-    completed.emplace_back(*job.record.finished_at, id, job.record.queue);
     ++kept[job.record.queue];
+    if (!kept_by_batch(job, now)) completed.emplace_back(*job.record.finished_at, id, job.record.queue);
   }
   std::sort(completed.begin(), completed.end());
 

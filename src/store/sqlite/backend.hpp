@@ -242,6 +242,16 @@ class Backend final : public Store {
   };
   [[nodiscard]] StepPlan plan_step(Transaction& tx, std::size_t limit);
   void recover_one(Transaction& tx, JobId id, std::int64_t epoch, StepAnswer& answer);
+  // prune.cpp
+  struct Prunable {
+    LaneKey lane;
+    std::int64_t ended_us;
+    JobId id;
+  };
+  [[nodiscard]] std::vector<Prunable> prunable(Transaction& tx, std::size_t limit);
+  [[nodiscard]] std::vector<Prunable> oldest_completed(Transaction& tx, LaneKey lane, std::int64_t before_us,
+                                                       std::size_t limit);
+  [[nodiscard]] bool is_kept(const Transaction& tx, const Prunable& one);
   /// True: there are more.
   [[nodiscard]] bool prune(Transaction& tx, std::size_t limit, StepAnswer& answer);
   // measure.cpp
@@ -365,6 +375,7 @@ class Backend final : public Store {
   Turns turns_{mutex_};
   Database db_;
   Directory directory_;
+  std::map<LaneKey, std::pair<std::int64_t, JobId>> pruned_to_;  ///< where the next look at a lane goes on, with turns_
   std::unordered_map<JobId, JobRow> held_;  // of claims made here, to finish them without reading again: a hint
   std::map<std::string, job::Timetable> timetables_;  // of schedules that have ticked here
   std::optional<Sync> synchronous_;

@@ -8,66 +8,8 @@ namespace galley::store::sqlite {
 
 namespace {
 
-// Rows that one step prunes with its jobs, ~1 us each: a thousand jobs have some ten thousand, but a thousand groups
-// may have ten million.
-constexpr int kMaxPrunedRows = 20'000;
-
 // How often the locks of other processes' workers are tried: their jobs run elsewhere within a second or two.
 constexpr std::chrono::milliseconds kDeathLook{500};
-
-/// A lane's completed jobs that may go now.
-struct Prunable {
-  LaneKey lane;
-  std::int64_t ended_us;
-  JobId id;
-};
-
-std::vector<Prunable> oldest_completed(Database& db, LaneKey lane, std::size_t limit) {
-  std::vector<Prunable> oldest;
-  Query rows(db, Sql::EndedHead);
-  rows.bind(lane, name(JobState::Completed), limit);
-  while (rows.row()) oldest.push_back({lane, rows.integer(0), rows.integer(1)});
-  return oldest;
-}
-
-/// What retention lets go of: older than kKeepCompleted, or beyond kKeepCompletedJobs of its queue, oldest first.
-std::vector<Prunable> prunable(Database& db, const Directory& directory, std::int64_t now_us, std::size_t limit) {
-  const std::int64_t cutoff = now_us - std::chrono::duration_cast<Duration>(limits::kKeepCompleted).count();
-  std::map<QueueKey, std::vector<LaneKey>> lanes;
-  std::map<QueueKey, std::int64_t> excess;
-  {
-    Query counts(db, Sql::LaneCounts);
-    while (counts.row()) {
-      const std::int64_t completed = counts.integer(1 + static_cast<int>(JobState::Completed));
-      if (completed == 0) continue;
-      const QueueKey queue = directory.lane(counts.integer(0)).queue;
-      lanes[queue].push_back(counts.integer(0));
-      excess.try_emplace(queue, -limits::kKeepCompletedJobs).first->second += completed;
-    }
-  }
-  std::vector<Prunable> gone;
-  for (const auto& [queue, members] : lanes) {
-    if (gone.size() >= limit) break;
-    const std::size_t left = limit - gone.size();
-    std::vector<Prunable> oldest;
-    for (const LaneKey lane : members) {
-      const auto first = oldest_completed(db, lane, 1);
-      if (excess[queue] <= 0 && (first.empty() || first.front().ended_us >= cutoff)) continue;
-      const auto head = oldest_completed(db, lane, left);
-      oldest.insert(oldest.end(), head.begin(), head.end());
-    }
-    std::sort(oldest.begin(), oldest.end(), [](const Prunable& a, const Prunable& b) {
-      return std::pair(a.ended_us, a.id) < std::pair(b.ended_us, b.id);
-    });
-    std::int64_t beyond = excess[queue];
-    for (const Prunable& one : oldest) {
-      if (gone.size() >= limit || (one.ended_us >= cutoff && beyond <= 0)) break;
-      gone.push_back(one);
-      --beyond;
-    }
-  }
-  return gone;
-}
 
 }  // namespace
 
@@ -79,8 +21,8 @@ Result<StepAnswer> Backend::step(std::size_t limit) {
       for (const auto& [name, queue] : directory_.queues()) read_timetables(due_schedules(tx, queue, limit));
     }
     return std::pair(!plan.over && plan.due.empty() && plan.ticks.empty() && plan.lapsed.empty() && plan.dead.empty() &&
-                         prunable(db_, directory_, tx.wall_us(), 1).empty() && !has_old_minutes(tx) &&
-                         !has_empty_batches(tx) && !has_idle_keys(tx),
+                         prunable(tx, 1).empty() && !has_old_minutes(tx) && !has_empty_batches(tx) &&
+                         !has_idle_keys(tx),
                      plan.next);
   });
   if (!idle) return idle.error();
@@ -214,19 +156,6 @@ void Backend::recover_one(Transaction& tx, JobId id, std::int64_t epoch, StepAns
   tx.enter(place);
   if (is_ended(move.state)) ended(tx, *row, move.state);
   ++(event == Die ? answer.quarantined : answer.recovered);
-}
-
-bool Backend::prune(Transaction& tx, std::size_t limit, StepAnswer& answer) {
-  const auto gone = prunable(db_, directory_, tx.wall_us(), limit);
-  const int before = sqlite3_total_changes(db_.raw());
-  for (const Prunable& one : gone) {
-    if (sqlite3_total_changes(db_.raw()) - before > kMaxPrunedRows) return true;
-    const auto row = read_row(db_, one.id);
-    if (!row) throw SqlError(SQLITE_CORRUPT, "completed job " + std::to_string(one.id) + " is missing");
-    erase_job(tx, *row);
-    ++answer.pruned;
-  }
-  return gone.size() >= limit;
 }
 
 void Backend::erase_job(Transaction& tx, const JobRow& row) {
