@@ -132,11 +132,12 @@ TEMPORARIES = [
      'a capturing lambda inside co_await'),
     (re.compile(r'\b(?!return\b|else\b|do\b|try\b)[A-Za-z_]\w*(<[^;{}]*>)?\s*\{|[(,]\s*\{'),
      'a braced temporary inside co_await'),
+    (re.compile(r'\?[^;]*\bco_await\b'), 'co_await in an arm of ?:'),
 ]
 
 
 def co_await_temporaries(code):
-    """g++ 12 destroys such a temporary twice."""
+    """g++ 12 destroys such a temporary, and of ?: a class value, twice."""
     for match in re.finditer(r'\bco_await\b', code):
         start, end = statement_around(code, match.start())
         statement = code[start:end]

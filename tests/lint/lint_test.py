@@ -53,6 +53,8 @@ SAMPLES = [
      'if (co_await f(x[1])) {\n  y = Options{1};\n}'),
     ('co_await', 'src/http/a.cpp', 'co_await call(\n    1, std::vector<int>{1});', 'named on the line above',
      'if (a) {\n  b = c{1};\n}\nco_await f();'),
+    ('co_await', 'src/http/a.cpp', 'auto x = ok ? co_await f() : std::string();', 'arm of ?:',
+     'auto x = co_await f(ok ? 1 : 2) ? 3 : 4;'),
     ('size', 'src/job/a.cpp', 'int a;\n' * 601, 'several of at most 400', '// lint: table\n' + 'int a;\n' * 601),
     ('columns', 'src/job/a.cpp', '// ' + 'x' * 118, 'use 120 instead', '// ' + 'x' * 117),
     ('pragma_once', 'src/job/a.hpp', '// A job.\n#pragma once', 'use it as the first line', '#pragma once\n// A job.'),
