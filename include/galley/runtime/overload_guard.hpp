@@ -18,12 +18,12 @@
 //
 // The rule. While Normal, only who has waited longer than max_wait, or whose deadline comes before its service would
 // end, is refused. It is Busy once all requests of one interval have waited longer than the target (after "Controlling
-// Queue Delay", Nichols and Jacobson, ACM Queue 10(5), 2012: the least wait of an interval tells a line that stands from
-// one that a burst has left), or earlier, when the wait has grown by twice the target since it went above it: a line
-// that a stall has left only gets shorter. While Busy a request is refused when it has waited longer than its class may:
-// Low half the target, Normal the target, High twice the target. So the wait settles at the limit of the class that does
-// not fit as a whole; those below it are shed, those above it all served. It is Normal again after an interval in which
-// nobody has waited longer than half the target. System is never refused and never counted as a wait.
+// Queue Delay", Nichols and Jacobson, ACM Queue 10(5), 2012: the least wait of an interval tells a line that stands
+// from one that a burst has left), or earlier, when the wait has grown by twice the target since it went above it: a
+// line that a stall has left only gets shorter. While Busy a request is refused when it has waited longer than its
+// class may: Low half the target, Normal the target, High twice the target. So the wait settles at the limit of the
+// class that does not fit as a whole; those below it are shed, those above it all served. It is Normal again after an
+// interval in which nobody has waited longer than half the target. System is never refused and never counted as a wait.
 //
 // One guard for each line that requests wait in (a loop, a pool): short waits in one line say nothing of another.
 //
@@ -65,8 +65,8 @@ inline constexpr int kRefusals = 3;
 [[nodiscard]] std::string_view name(Refusal refusal) noexcept;
 
 struct OverloadOptions {
-  /// The wait that is all right, 1 ms..10 s. At least a few times what one request takes. Twice that is about the p99 of
-  /// the wait under overload.
+  /// The wait that is all right, 1 ms..10 s. At least a few times what one request takes. Twice that is about the p99
+  /// of the wait under overload.
   Duration target = std::chrono::milliseconds(20);
   /// How long it must be bad to be Busy, and good to be Normal again, 10 ms..60 s.
   Duration interval = std::chrono::milliseconds(100);
@@ -118,8 +118,8 @@ enum class OverloadState : std::uint8_t { Normal, Busy };
 /// For /health and metrics. Counters only grow.
 struct OverloadStatus {
   OverloadState state = OverloadState::Normal;
-  bool accepting = true;                ///< the accept gate is open
-  std::chrono::nanoseconds wait{0};     ///< the signal: what the request that came last to its start has waited; 0: idle
+  bool accepting = true;             ///< the accept gate is open
+  std::chrono::nanoseconds wait{0};  ///< the signal: what the request that came last to its start has waited; 0: idle
   std::chrono::nanoseconds service{0};  ///< a request's, exponentially weighted by 1/8
   double refusing = 0;                  ///< the part of the last interval that was spent on saying no
   std::int64_t waiting = 0;             ///< admitted, not started
@@ -153,8 +153,8 @@ class OverloadGuard {
 
   /// What one request took from its start to its answer; not called for those that were refused, nor for System.
   void finished(std::chrono::nanoseconds service);
-  /// What it took to say no once, from reading to writing. A server that never says so has the gate of accept() go by the
-  /// wait alone.
+  /// What it took to say no once, from reading to writing. A server that never says so has the gate of accept() go by
+  /// the wait alone.
   void spent_refusing(std::chrono::nanoseconds cost, std::chrono::nanoseconds now);
 
   [[nodiscard]] OverloadStatus status(std::chrono::nanoseconds now) const;

@@ -1,6 +1,6 @@
 #pragma once
-// The arithmetic of toobusy-js (STRML/node-toobusy, version 0.5.1): a lag that is looked at twice a second, smoothed, and
-// turned into a part of the requests to refuse. For who comes from Node and wants the same, and as the measure that
+// The arithmetic of toobusy-js (STRML/node-toobusy, version 0.5.1): a lag that is looked at twice a second, smoothed,
+// and turned into a part of the requests to refuse. For who comes from Node and wants the same, and as the measure that
 // OverloadGuard is held against (docs/overload.md says what it costs).
 //
 //   lag = max(0, time between two ticks - interval)
