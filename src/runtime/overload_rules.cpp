@@ -128,8 +128,9 @@ Verdict OverloadRules::admit(const Arrival& arrival, Nanos now) {
   now = forward(now);
   if (arrival.request_class != RequestClass::System && options_.admit_gate) {
     const Nanos own = std::max(Nanos{0}, now - arrival.at);
-    // What it has waited so far; of what lies before it, the wait of the one that has just come out tells.
-    const bool line = waiting_ > 0;
+    // What it has waited so far; of what lies before it, the wait of the one that has just come out tells. When none
+    // has for an interval, that says nothing any more: those who are admitted may wait for the rest of their body.
+    const bool line = waiting_ > 0 && now - watch_.seen_at() < options_.interval;
     if (too_late(arrival, now)) {
       if (!line) saw(own, now);
       return refuse(arrival, Refusal::Deadline);

@@ -23,7 +23,8 @@ class Throughput {
   bool roll(Nanos now);
   void started() { ++starts_; }
   void spent(Nanos cost) { refusing_ += cost; }
-  /// Starts in a nanosecond, of the last whole interval.
+  /// Starts in a nanosecond: of the best interval lately. Those in which less was asked for say little of what is
+  /// possible.
   [[nodiscard]] double rate() const noexcept { return rate_; }
   /// The part of it that was spent on refusing.
   [[nodiscard]] double refusing() const noexcept { return share_; }

@@ -167,9 +167,10 @@ Model at_load(double load) {
 
 std::string text(const Model& model, const Outcome& outcome) {
   std::ostringstream out;
-  out << "seed " << model.seed << ": goodput " << outcome.goodput << ", p99 " << outcome.p99.count() / 1e6 << " ms, "
-      << outcome.answered << " answered, " << outcome.refused.size() << " refused, " << outcome.dropped << " dropped, "
-      << outcome.turned.size() << " turns of the state";
+  out << "seed " << model.seed << ": goodput " << outcome.goodput << ", p99 "
+      << static_cast<double>(outcome.p99.count()) / 1e6 << " ms, " << outcome.answered << " answered, "
+      << outcome.refused.size() << " refused, " << outcome.dropped << " dropped, " << outcome.turned.size()
+      << " turns of the state";
   return out.str();
 }
 

@@ -17,13 +17,18 @@
 //   start()   when it comes out of the line it waited in, before any work is done for it
 //
 // The rule. While Normal, only who has waited longer than max_wait, or whose deadline comes before its service would
-// end, is refused. It is Busy once all requests of one interval have waited longer than the target (after "Controlling
-// Queue Delay", Nichols and Jacobson, ACM Queue 10(5), 2012: the least wait of an interval tells a line that stands
-// from one that a burst has left), or earlier, when the wait has grown by twice the target since it went above it: a
-// line that a stall has left only gets shorter. While Busy a request is refused when it has waited longer than its
-// class may: Low half the target, Normal the target, High twice the target. So the wait settles at the limit of the
-// class that does not fit as a whole; those below it are shed, those above it all served. It is Normal again after an
-// interval in which nobody has waited longer than half the target. System is never refused and never counted as a wait.
+// end, is refused. It is Busy once all requests of one interval have waited longer than the target: the least wait of
+// an interval tells a line that stands from one that a burst has left (Nichols and Jacobson, "Controlling Queue Delay",
+// ACM Queue 10(5), 2012). It is Busy earlier when the wait has grown by twice the target since it went above it (the
+// line that a stall has left only gets shorter), and after half an interval when all waits are longer than interval and
+// target together (that line has stood for an interval already). While Busy a request is refused when it has waited
+// longer than its class may: Low half the target, Normal the target, High twice the target. So the wait settles at the
+// limit of the class that does not fit as a whole; those below it are shed, those above it are all served. It is Normal
+// again after an interval in which nobody has waited longer than half the target. System is never refused and never
+// counted as a wait.
+//
+// The accept gate is closed while Busy when the wait is beyond twice the target, or when saying no takes too much of
+// the time. It cannot tell classes apart: what the kernel drops may have been of any.
 //
 // One guard for each line that requests wait in (a loop, a pool): short waits in one line say nothing of another.
 //
