@@ -5,8 +5,8 @@ them, with toobusy's arithmetic, and with none; and toobusy-js on Node, where th
 usage: overload.py GALLEY GALLEY_OVERLOAD --modules DIR [--quick] [--seconds N] [--only RULE,RULE] [--json]
 
 The server runs on the first core, the generator (galley load http: an open loop, Poisson arrivals) on the second. A
-request asks for so many microseconds of computation (--work). Goodput is what was answered with 200 within 200 ms of its planned
-moment, as a part of the capacity: of what the same server without a rule answers when it is always busy.
+request asks for so many microseconds of computation (--work). Goodput is what was answered with 200 within 200 ms of
+its planned moment, as a part of the capacity: of what the same server without a rule answers when it is always busy.
 """
 
 import argparse
@@ -20,8 +20,9 @@ import time
 import urllib.request
 
 RULES = ['none', 'toobusy', 'accept', 'admit', 'start', 'all']
-NAMES = {'none': 'none', 'toobusy': "toobusy's arithmetic", 'accept': 'accept gate alone', 'admit': 'admit gate alone',
-         'start': 'start gate alone', 'all': 'all three gates', 'node none': 'Node, none', 'node toobusy': 'Node, toobusy-js'}
+NAMES = {'none': 'none', 'toobusy': "toobusy's arithmetic", 'accept': 'accept gate alone',
+         'admit': 'admit gate alone', 'start': 'start gate alone', 'all': 'all three gates', 'node none': 'Node, none',
+         'node toobusy': 'Node, toobusy-js'}
 DEADLINE = '200ms'
 
 
@@ -59,9 +60,10 @@ class Server:
 def load(arguments, url, rate, seconds, connections, seed=1):
     """The generator's report. Time-outs are the client's: who has waited 200 ms goes away."""
     done = subprocess.run(
-        [arguments.galley, 'load', 'http', url, '--rate', f'{rate:.0f}', '--duration', f'{seconds}s', '--poisson', '--seed',
-         str(seed), '--connections', str(connections), '--timeout', DEADLINE, '--deadline', DEADLINE, '--allow-status', '503',
-         '--json'], text=True, stdout=subprocess.PIPE, preexec_fn=on_core(arguments.cores[1]))
+        [arguments.galley, 'load', 'http', url, '--rate', f'{rate:.0f}', '--duration', f'{seconds}s', '--poisson',
+         '--seed', str(seed), '--connections', str(connections), '--timeout', DEADLINE, '--deadline', DEADLINE,
+         '--allow-status', '503', '--json'],
+        text=True, stdout=subprocess.PIPE, preexec_fn=on_core(arguments.cores[1]))
     return json.loads(done.stdout)
 
 
@@ -184,7 +186,7 @@ def main():
     print(json.dumps(result) if arguments.json else table(result, arguments.loads))
     for row in result['rows']:
         if not arguments.json and 'classes' in row:
-            parts = ', '.join(f'{path[1:].replace("work", "normal")} {part:.3f}' for path, part in row['classes'].items())
+            parts = ', '.join(f'{path[1:]} {part:.3f}' for path, part in sorted(row['classes'].items()))
             print(f'\nAnswered in time at 5x, {NAMES[row["rule"]]}: {parts}')
 
 

@@ -2,16 +2,16 @@
 //
 //   galley_overload RULE WORK_US
 //
-// RULE: none, toobusy, accept, admit, start (one gate of the guard alone), all (the three). It prints its port and goes on until
-// it is killed.
+// RULE: none, toobusy, accept, admit, start (one gate of the guard alone), all (the three). It prints its port and goes
+// on until it is killed.
 //
 //   /work /low /high   the work, in the class Normal, Low or High
 //   /stall             holds the loop for a second
 //   /status            JSON: what was refused, and how long after a stall somebody was who came when it was over
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

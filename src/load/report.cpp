@@ -127,8 +127,8 @@ std::string to_text(const Report& report) {
   }
   if (report.unsent > 0) print(text, "  unsent: %lld\n", static_cast<long long>(report.unsent));
   if (report.deadline > Moment{0}) {
-    print(text, "  good, within %s: %lld, %.1f/s\n", shown(report.deadline).c_str(), static_cast<long long>(report.good),
-          per_second(report.good, report.planned_length));
+    print(text, "  good, within %s: %lld, %.1f/s\n", shown(report.deadline).c_str(),
+          static_cast<long long>(report.good), per_second(report.good, report.planned_length));
   }
   print(text, "%-10s  %9s  %9s  %9s  %9s  %9s  %9s\n", "", "p50", "p90", "p99", "p99.9", "max", "mean");
   print_times(text, "response", report.response);
