@@ -5,6 +5,7 @@
 
 #include "base/assert.hpp"
 #include "galley/runtime/waiting.hpp"
+#include "galley/runtime/with_timeout.hpp"
 
 namespace asio = boost::asio;
 
@@ -143,11 +144,21 @@ namespace {
 
 /// Holds the core, so that the semaphore may go while somebody waits.
 asio::awaitable<Permit> acquire_from(std::shared_ptr<SemaphoreCore> core, std::size_t permits) {
+  if (out_of_budget()) co_await give_way();
   if (auto now = core->try_acquire(permits)) co_return std::move(*now);
   SemaphoreCore::Place place(*core, permits);
   co_await wait(place);
   if (place.outcome != Waiter::Outcome::Done) throw_cancelled();
   co_return place.take();
+}
+
+asio::awaitable<Result<Permit>> acquire_within(std::shared_ptr<SemaphoreCore> core, Duration limit,
+                                               std::size_t permits) {
+  if (out_of_budget()) co_await give_way();
+  if (auto now = core->try_acquire(permits)) co_return std::move(*now);
+  if (limit <= Duration(0)) co_return timed_out(limit);
+  auto granted = with_timeout(acquire_from(std::move(core), permits), limit);
+  co_return co_await std::move(granted);
 }
 
 }  // namespace
@@ -181,6 +192,10 @@ Semaphore::Semaphore(std::size_t permits) {
 Semaphore::~Semaphore() { core_->cancel_all(); }
 
 asio::awaitable<Permit> Semaphore::acquire(std::size_t permits) { return detail::acquire_from(core_, permits); }
+
+asio::awaitable<Result<Permit>> Semaphore::acquire_for(Duration limit, std::size_t permits) {
+  return detail::acquire_within(core_, limit, permits);
+}
 
 std::optional<Permit> Semaphore::try_acquire(std::size_t permits) { return core_->try_acquire(permits); }
 

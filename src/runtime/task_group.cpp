@@ -1,18 +1,18 @@
 #include "galley/runtime/task_group.hpp"
 
-#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/dispatch.hpp>
-#include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 #include <list>
 #include <mutex>
 
 #include "base/assert.hpp"
 #include "base/clock.hpp"
+#include "galley/runtime/children.hpp"
 #include "galley/runtime/semaphore.hpp"
 #include "galley/runtime/waiting.hpp"
+#include "galley/runtime/with_timeout.hpp"
 #include "runtime/named_executor.hpp"
 
 namespace asio = boost::asio;
@@ -20,16 +20,6 @@ namespace asio = boost::asio;
 namespace galley {
 
 namespace {
-
-bool is_cancellation(const std::exception_ptr& error) noexcept {
-  try {
-    std::rethrow_exception(error);
-  } catch (const boost::system::system_error& failure) {
-    return failure.code() == asio::error::operation_aborted;
-  } catch (...) {
-    return false;
-  }
-}
 
 Error group_error(Errc code, const TaskGroupOptions& options, const std::string& task, const char* why) {
   return Error{code, "task '" + task + "' was not started: group '" + options.name + "' " + why, Written::Nothing};
@@ -90,6 +80,12 @@ class TaskGroup::State final : public detail::WaitSource, public std::enable_sha
     if (waiter.outcome != detail::Waiter::Outcome::Done) detail::throw_cancelled();
   }
 
+  static asio::awaitable<std::vector<RunningTask>> join_for(std::shared_ptr<State> self, Duration limit) {
+    auto joined = with_timeout(join(self), limit);
+    static_cast<void>(co_await std::move(joined));
+    co_return self->running();
+  }
+
   std::size_t size() const {
     const std::lock_guard lock(mutex_);
     return tasks_.size();
@@ -143,15 +139,19 @@ class TaskGroup::State final : public detail::WaitSource, public std::enable_sha
         : who(std::move(task)), permit(std::move(room)), since(now) {}
   };
 
-  /// The end of a task's coroutine, also where its context is destroyed under it.
+  /// The end of a task's coroutine, also where its context is destroyed under it. It has no executor of its own: so
+  /// co_spawn passes a cancellation on at once, and not in a function that is posted and may come too late.
   class End {
    public:
+    using cancellation_slot_type = asio::cancellation_slot;
+
     End(std::shared_ptr<State> group, std::shared_ptr<Entry> entry) noexcept
         : group_(std::move(group)), entry_(std::move(entry)) {}
     End(End&& other) noexcept = default;
     ~End() {
       if (group_ != nullptr) group_->ended(*entry_);
     }
+    [[nodiscard]] cancellation_slot_type get_cancellation_slot() const noexcept { return entry_->signal.slot(); }
     void operator()(const std::exception_ptr&) {}  // supervise() has caught it
 
    private:
@@ -192,9 +192,8 @@ class TaskGroup::State final : public detail::WaitSource, public std::enable_sha
       if (room_ == nullptr) return group_error(Errc::WrongState, options_, refused, "is closed");
       entry->place = tasks_.insert(tasks_.end(), entry);
     }
-    End end(shared_from_this(), entry);
     asio::co_spawn(runtime::named_executor(executor_, who), supervise(entry, std::move(work)),
-                   asio::bind_cancellation_slot(entry->signal.slot(), std::move(end)));
+                   End(shared_from_this(), entry));
     return {};
   }
 
@@ -211,7 +210,7 @@ class TaskGroup::State final : public detail::WaitSource, public std::enable_sha
   }
 
   void ended(Entry& entry) noexcept {
-    if (entry.error != nullptr && !(entry.cancelled && is_cancellation(entry.error))) {
+    if (entry.error != nullptr && !(entry.cancelled && detail::is_cancellation(entry.error))) {
       on_error_(entry.who.info(), std::exchange(entry.error, nullptr));
     }
     entry.permit.release();
@@ -269,6 +268,8 @@ void TaskGroup::close() { state_->close(); }
 void TaskGroup::cancel() { state_->cancel(); }
 
 asio::awaitable<void> TaskGroup::join() { return State::join(state_); }
+
+asio::awaitable<std::vector<RunningTask>> TaskGroup::join_for(Duration limit) { return State::join_for(state_, limit); }
 
 std::size_t TaskGroup::size() const { return state_->size(); }
 

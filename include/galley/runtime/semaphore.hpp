@@ -62,6 +62,9 @@ class Semaphore {
 
   /// Throws Exception (InvalidInput) for none, or more permits than there are in all: that would wait for ever.
   [[nodiscard]] boost::asio::awaitable<Permit> acquire(std::size_t permits = 1);
+  /// At most `limit`; 0 or less: only what is there now. Errors: TimedOut. Throws as acquire. Waits on executors that
+  /// run one handler at a time.
+  [[nodiscard]] boost::asio::awaitable<Result<Permit>> acquire_for(Duration limit, std::size_t permits = 1);
   /// Nothing where it would have to wait. Throws as acquire.
   [[nodiscard]] std::optional<Permit> try_acquire(std::size_t permits = 1);
 

@@ -68,6 +68,8 @@ class TaskGroup {
 
   /// Until no task is left. Cancelling the wait leaves the tasks alone.
   [[nodiscard]] boost::asio::awaitable<void> join();
+  /// At most `limit`: what is still running then, for a report; nothing: none is left. On the group's executor.
+  [[nodiscard]] boost::asio::awaitable<std::vector<RunningTask>> join_for(Duration limit);
 
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] bool empty() const { return size() == 0; }

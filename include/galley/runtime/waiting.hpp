@@ -64,6 +64,8 @@ class Waiter {
 /// Until the waiter is completed; what came of it is its outcome.
 [[nodiscard]] boost::asio::awaitable<void> wait(Waiter& waiter);
 
+/// An operation that could complete at once is to give way first.
+[[nodiscard]] inline bool out_of_budget() noexcept { return false; }
 /// To the end of the executor's line.
 [[nodiscard]] boost::asio::awaitable<void> give_way();
 
