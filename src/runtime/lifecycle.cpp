@@ -9,6 +9,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "runtime/stop_rules.hpp"
 
@@ -91,14 +92,14 @@ class Lifecycle::Impl : public std::enable_shared_from_this<Lifecycle::Impl> {
 
   void started() {
     const std::lock_guard lock(mutex_);
-    if (stage_ == Stage::Running) not_ready_.clear("process");
+    if (!stop_asked_) not_ready_.clear("process");
   }
 
   void stop(std::string_view reason, int exit_code) {
     for (int before = exit_code_; before < exit_code && !exit_code_.compare_exchange_weak(before, exit_code);) continue;
     {
       const std::lock_guard lock(mutex_);  // not ready from this moment on, not from when the loop gets round to it
-      if (stage_ == Stage::Running) not_ready_.set("process", "stopping: " + std::string(reason));
+      if (!std::exchange(stop_asked_, true)) not_ready_.set("process", "stopping: " + std::string(reason));
     }
     asio::post(executor_, [self = shared_from_this(), why = std::string(reason)] { self->stop_now(why); });
   }
@@ -108,7 +109,8 @@ class Lifecycle::Impl : public std::enable_shared_from_this<Lifecycle::Impl> {
     signals_.reset();
   }
 
-  std::mutex mutex_;  ///< of the conditions
+  std::mutex mutex_;  ///< of the next three
+  bool stop_asked_ = false;
   Conditions not_ready_;
   Conditions not_live_;
   std::atomic<Stage> stage_{Stage::Running};

@@ -2,13 +2,17 @@
 // A client that says exactly the bytes it is told to, and a server on a loop of its own thread.
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <functional>
 #include <future>
@@ -49,6 +53,31 @@ class Client {
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     return ::connect(socket_, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
   }
+  /// False also when it takes longer.
+  bool connect_within(std::uint16_t port, std::chrono::milliseconds limit) {
+    const int flags = fcntl(socket_, F_GETFL);
+    fcntl(socket_, F_SETFL, flags | O_NONBLOCK);
+    if (!connect(port)) {
+      pollfd connecting{socket_, POLLOUT, 0};
+      int fault = errno;
+      socklen_t size = sizeof fault;
+      if (fault != EINPROGRESS || poll(&connecting, 1, static_cast<int>(limit.count())) != 1) return false;
+      getsockopt(socket_, SOL_SOCKET, SO_ERROR, &fault, &size);
+      if (fault != 0) return false;
+    }
+    fcntl(socket_, F_SETFL, flags);
+    return true;
+  }
+  /// By the server, as far as is known by now.
+  bool was_closed() {
+    char byte = 0;
+    return bytes_.empty() && recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+  }
+  /// Why the last answer did not come.
+  [[nodiscard]] std::string fault() const {
+    return (last_ == 0 ? std::string("ended") : std::string(std::strerror(errno_))) + " after " +
+           std::to_string(bytes_.size()) + " bytes";
+  }
   bool send(std::string_view bytes) {
     return ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
   }
@@ -88,6 +117,7 @@ class Client {
   bool more() {
     char some[16384];
     last_ = recv(socket_, some, sizeof some, 0);
+    errno_ = errno;
     if (last_ <= 0) return false;
     bytes_.append(some, static_cast<std::size_t>(last_));
     return true;
@@ -95,6 +125,7 @@ class Client {
 
   int socket_;
   ssize_t last_ = 0;
+  int errno_ = 0;
   std::string bytes_;
 };
 

@@ -37,7 +37,7 @@ TEST(StopRules, CancelWhatDidNotEndInTimeAndAbandonWhatDoesNotEndThen) {
   EXPECT_EQ(rules.tick(at(30s)), (Actions{{Kind::Cancel, 1}, {Kind::Drain, 0}, {Kind::Cancel, 0}}));
   EXPECT_EQ(rules.stage(), Stage::Cancelling);
   EXPECT_EQ(rules.deadline(), at(33s));
-  EXPECT_TRUE(rules.drained(0, at(31s)).empty());
+  EXPECT_TRUE(rules.drained(0).empty());
   EXPECT_EQ(rules.tick(at(33s)), (Actions{{Kind::Close, 2}, {Kind::Close, 1}, {Kind::Close, 0}, {Kind::End, -1}}));
   EXPECT_FALSE(rules.abandoned(0));
   EXPECT_TRUE(rules.abandoned(1));
