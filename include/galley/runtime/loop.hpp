@@ -5,8 +5,8 @@
 //   boost::asio::co_spawn(loop.context(), serve(), boost::asio::detached);
 //   loop.run();
 //
-// Everything that runs on an io_context runs on it: sockets, steady_timer, boost::asio::awaitable. What the loop adds is
-// the order of a turn, that of Node: timers; pending; idle and prepare hooks; poll; check; closing (LoopPhase). So
+// Everything that runs on an io_context runs on it: sockets, steady_timer, boost::asio::awaitable. What the loop adds
+// is the order of a turn, that of Node: timers; pending; idle and prepare hooks; poll; check; closing (LoopPhase). So
 //
 // - an immediate that an I/O handler queues runs before any timer that the handler starts, and before more I/O is read;
 // - an immediate that an immediate queues waits a turn, in which I/O and timers have their chance.
@@ -40,11 +40,12 @@ class Loop;
 namespace runtime {
 
 struct Heartbeat;
+class LoopCore;
 
 /// A function that waits in a queue of a loop. Linked, so that a queue allocates nothing of its own.
 struct LoopNode {
   LoopNode* next = nullptr;
-  std::int64_t queued_ns = 0;  ///< of the loop's clock; 0: as soon as the handler that queued it has ended
+  std::int64_t queued_ns = 0;        ///< of the loop's clock; 0: as soon as the handler that queued it has ended
   void (*end)(LoopNode*, bool run);  ///< frees the node, and calls the function before that if `run`
 };
 
@@ -175,16 +176,12 @@ class Loop {
   void push_yield(runtime::LoopNode* node) noexcept;
 
  private:
-  friend bool spend_budget() noexcept;
-  friend bool need_yield() noexcept;
-  class Impl;
-
   [[nodiscard]] bool enter_inbox() noexcept;
   void push_inbox(runtime::LoopNode* node) noexcept;
   void push_immediate(runtime::LoopNode* node) noexcept;
   void push_closing(runtime::LoopNode* node) noexcept;
 
-  std::unique_ptr<Impl> impl_;
+  std::unique_ptr<runtime::LoopCore> core_;
 };
 
 }  // namespace galley

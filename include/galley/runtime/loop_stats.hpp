@@ -1,5 +1,6 @@
 #pragma once
-// What a loop has measured of itself: how long its turns and handlers took, how late they began, and where its time went.
+// What a loop has measured of itself: how long its turns and handlers took, how late they began, and where its time
+// went.
 //
 // Thread-safety: plain values.
 
@@ -71,13 +72,13 @@ struct LoopStats {
   DelayHistogram turn_time;     ///< a turn without its sleep: so long was nothing else looked at
   DelayHistogram handler_time;  ///< one handler, or one resumption of a coroutine
   DelayHistogram ready_delay;   ///< when it could have begun until it began: posts, immediates, yields, steady timers
-  std::size_t inbox = 0;           ///< posts that wait now
-  std::int64_t posts_refused = 0;  ///< the inbox was full
+  std::size_t inbox = 0;        ///< posts that wait now
+  std::int64_t posts_refused = 0;   ///< the inbox was full
   std::int64_t errors_dropped = 0;  ///< deferred errors above their bound
 };
 
-/// Parts of the time, 0..1. A loop that is busy need not compute: it may have been denied a CPU, or be blocked by a call
-/// that belongs on a worker pool (a file, a lock, a name to resolve).
+/// Parts of the time, 0..1. A loop that is busy need not compute: it may have been denied a CPU, or be blocked by a
+/// call that belongs on a worker pool (a file, a lock, a name to resolve).
 struct LoopUse {
   double busy = 0;             ///< what other runtimes call utilisation: 1 - idle
   double on_cpu = 0;           ///< of busy: it computed

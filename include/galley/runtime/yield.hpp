@@ -13,11 +13,11 @@
 //
 // Work that takes more than a few milliseconds and a core of its own belongs on a pool: galley/runtime/worker_pool.hpp.
 
+#include <algorithm>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>
-#include <algorithm>
 #include <cstddef>
 #include <ranges>
 #include <span>
@@ -33,9 +33,7 @@ namespace galley {
 /// What yield() gives: an asynchronous operation void(), for co_await or any other completion token.
 class Yield {
  public:
-  using executor_type = Loop::executor_type;
-
-  template <class Token>
+  template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void()) Token>
   auto operator()(Token&& token) const {
     return boost::asio::async_initiate<Token, void()>(Start{}, token);
   }
@@ -82,10 +80,10 @@ boost::asio::awaitable<void> for_each_chunk(std::span<T> items, std::size_t chun
 [[noreturn]] void refuse_chunk();
 }  // namespace runtime
 
-/// Calls f(std::span) with `chunk` items after the other, the last time with what is left, and yields between the calls.
-/// `items` (contiguous: a vector, an array, a span) and `f` are borrowed until it has ended, so they are named things:
-/// a lambda that is written inside a co_await expression is destroyed twice by g++ 12 where it captures an object.
-/// Throws Exception: InvalidInput for a chunk of 0. What f throws comes out of the co_await.
+/// Calls f(std::span) with `chunk` items after the other, the last time with what is left, and yields between the
+/// calls. `items` (contiguous: a vector, an array, a span) and `f` are borrowed until it has ended, so they are named
+/// things: a lambda that is written inside a co_await expression is destroyed twice by g++ 12 where it captures an
+/// object. Throws Exception: InvalidInput for a chunk of 0. What f throws comes out of the co_await.
 template <std::ranges::contiguous_range Items, class F>
 [[nodiscard]] boost::asio::awaitable<void> for_each_chunk(Items& items, std::size_t chunk, F& f) {
   if (chunk == 0) runtime::refuse_chunk();
