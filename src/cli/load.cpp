@@ -32,6 +32,7 @@ struct Flags {
   std::uint64_t seed = 1;
   int connections = 100;
   std::string timeout = "10s";
+  std::optional<std::string> deadline;
   std::string method;
   std::vector<std::string> headers;
   std::optional<std::string> body;
@@ -69,7 +70,14 @@ Result<load::HttpLoad> load_of(const Flags& flags) {
   const auto timeout = base::parse_duration("--timeout", flags.timeout);
   if (!timeout) return timeout.error();
   if (*timeout <= Duration{0}) return usage_error("--timeout must be more than 0");
-  return load::HttpLoad{*std::move(target), *std::move(request), flags.connections, *timeout};
+  load::HttpLoad load{*std::move(target), *std::move(request), flags.connections, *timeout};
+  if (flags.deadline) {
+    const auto deadline = base::parse_duration("--deadline", *flags.deadline);
+    if (!deadline) return deadline.error();
+    if (*deadline <= Duration{0}) return usage_error("--deadline must be more than 0");
+    load.deadline = *deadline;
+  }
+  return load;
 }
 
 Result<load::Plan> plan_of(const Flags& flags) {
@@ -160,6 +168,10 @@ void add_load(CLI::App& app, Context& context) {
       ->check(CLI::Range(1, load::kMaxConnections).description(""))
       ->type_name("1..10000");
   command->add_option("--timeout", flags->timeout, "Of one request, from when it was sent (default: 10s)")
+      ->type_name("TIME");
+  command
+      ->add_option("--deadline", flags->deadline,
+                   "Count as good what was answered within it from the planned moment, with a status below 400")
       ->type_name("TIME");
   add_request_options(*command, *flags);
   command->add_option("--allow-status", flags->allowed, "An error that is expected, such as 503; may be repeated")

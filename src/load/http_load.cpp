@@ -126,7 +126,7 @@ class Runner {
  public:
   Runner(const HttpLoad& load, Plan plan, const base::Clock& clock, const std::atomic<bool>& stopping)
       : load_(load),
-        loop_(std::move(plan), load.connections),
+        loop_(std::move(plan), load.connections, load.deadline),
         clock_(clock),
         stopping_(stopping),
         request_(request_of(load)),

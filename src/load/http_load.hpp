@@ -40,6 +40,7 @@ struct HttpLoad {
   HttpRequest request;
   int connections = 100;
   Duration timeout = std::chrono::seconds(10);  ///< of one request, from when it was sent; connecting included
+  Duration deadline{0};                         ///< Report::deadline
 };
 
 /// Carries the plan out and returns when the last answer is in, or soon after `stopping` became true (it is looked at

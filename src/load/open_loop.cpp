@@ -6,11 +6,12 @@
 
 namespace galley::load {
 
-OpenLoop::OpenLoop(Plan plan, int connections) : plan_(std::move(plan)), next_(plan_.next()) {
+OpenLoop::OpenLoop(Plan plan, int connections, Moment deadline) : plan_(std::move(plan)), next_(plan_.next()) {
   GALLEY_ASSERT(connections >= 1 && connections <= kMaxConnections);
   requests_.resize(static_cast<std::size_t>(connections));
   for (int connection = connections; connection-- > 0;) free_.push_back(connection);
   report_.planned_length = plan_.length();
+  report_.deadline = deadline;
 }
 
 std::vector<int> OpenLoop::due(Moment now, std::size_t most) {

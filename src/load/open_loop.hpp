@@ -20,7 +20,8 @@ inline constexpr std::size_t kMaxWaiting = 1'000'000;  // requests for a free co
 class OpenLoop {
  public:
   /// 1..kMaxConnections of them.
-  OpenLoop(Plan plan, int connections);
+  /// `deadline`: Report::deadline.
+  OpenLoop(Plan plan, int connections, Moment deadline = Moment{0});
 
   /// Connections that send a request now, of those whose moment has come; at most `most`, then ask again at once.
   [[nodiscard]] std::vector<int> due(Moment now, std::size_t most);

@@ -66,7 +66,13 @@ void Report::took_up(Moment planned, Moment now) {
 
 void Report::ended(Moment planned, Moment sent, Moment now, const Outcome& outcome) {
   ++outcomes[static_cast<std::size_t>(outcome.kind)];
-  if (outcome.kind == Outcome::Kind::Answered) ++statuses[outcome.status];
+  if (outcome.kind == Outcome::Kind::Answered) {
+    ++statuses[outcome.status];
+    if (outcome.status < 400) {
+      ok.add(now - planned);
+      if (deadline == Moment{0} || now - planned <= deadline) ++good;
+    }
+  }
   if (outcome.kind == Outcome::Kind::Answered || outcome.kind == Outcome::Kind::TimedOut) {
     response.add(now - planned);
     service.add(now - sent);
@@ -97,8 +103,10 @@ boost::json::object to_json(const Report& report) {
           {"requests", report.taken_up},
           {"offered_per_second", per_second(report.taken_up, report.planned_length)},
           {"answered_per_second", per_second(report.answered(), report.length)},
+          {"good_per_second", per_second(report.good, report.planned_length)},
           {"outcomes", std::move(outcomes)},
           {"statuses", std::move(statuses)},
+          {"ok", to_json(report.ok)},
           {"response", to_json(report.response)},
           {"service", to_json(report.service)},
           {"lateness", std::move(lateness)}};
@@ -118,6 +126,10 @@ std::string to_text(const Report& report) {
     if (count > 0) print(text, "  %s: %lld\n", label.c_str(), static_cast<long long>(count));
   }
   if (report.unsent > 0) print(text, "  unsent: %lld\n", static_cast<long long>(report.unsent));
+  if (report.deadline > Moment{0}) {
+    print(text, "  good, within %s: %lld, %.1f/s\n", shown(report.deadline).c_str(),
+          static_cast<long long>(report.good), per_second(report.good, report.planned_length));
+  }
   print(text, "%-10s  %9s  %9s  %9s  %9s  %9s  %9s\n", "", "p50", "p90", "p99", "p99.9", "max", "mean");
   print_times(text, "response", report.response);
   print_times(text, "service", report.service);

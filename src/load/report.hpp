@@ -46,6 +46,10 @@ struct Report {
   std::int64_t unsent = 0;    ///< they found neither a free connection nor room to wait for one, or the test was ended
   std::array<std::int64_t, kOutcomeKinds> outcomes{};  ///< by Outcome::Kind
   std::map<int, std::int64_t> statuses;
+  /// An answer is good when its status is below 400 and, where this is not 0, its response time within this.
+  Moment deadline{0};
+  std::int64_t good = 0;
+  telemetry::HdrHistogram ok;        ///< response time of all that were answered with a status below 400
   telemetry::HdrHistogram response;  ///< of the answered ones, and of those that timed out
   telemetry::HdrHistogram service;   ///< the same
   telemetry::HdrHistogram lateness;  ///< of all that were taken up

@@ -64,7 +64,6 @@ class TooBusy::Impl {
   void set_interval(Duration interval) {
     options_.interval = interval;
     lag_ns_ = 0;
-    last_.reset();
   }
   [[nodiscard]] Duration interval() const noexcept { return options_.interval; }
 

@@ -13,12 +13,13 @@ using namespace std::chrono_literals;
 /// A server in time that is made up: it answers each request `service` after it was sent, or when its stall is over.
 class Simulated {
  public:
-  Simulated(std::string_view rate, Duration duration, int connections)
-      : loop_(Plan(stretches_from(rate, duration).value()), connections) {}
+  Simulated(std::string_view rate, Duration duration, int connections, Moment deadline = 0s)
+      : loop_(Plan(stretches_from(rate, duration).value()), connections, deadline) {}
 
   Moment service = 100us;
   Moment stall_from{0}, stall_to{0};
   Moment taken_up_late{0};  ///< the generator's own fault
+  int status = 200;
 
   Report run() {
     while (!loop_.over()) {
@@ -31,7 +32,7 @@ class Simulated {
         const auto [at, connection] = *answers_.begin();
         answers_.erase(answers_.begin());
         now_ = at;
-        if (loop_.ended(connection, now_, {Outcome::Kind::Answered, 200})) send(connection);
+        if (loop_.ended(connection, now_, {Outcome::Kind::Answered, status})) send(connection);
       }
     }
     return loop_.report();
@@ -50,6 +51,24 @@ class Simulated {
 };
 
 double milliseconds(Moment time) { return std::chrono::duration<double, std::milli>(time).count(); }
+
+TEST(OpenLoop, GoodIsWhatWasAnsweredWellWithinTheDeadline) {
+  Simulated server("1000", 30s, 2'000, 200ms);
+  server.stall_from = 10s;
+  server.stall_to = 11s;
+  const Report report = server.run();
+  EXPECT_EQ(report.good, 29'200);  // who came in the first 800 ms of the stall waited longer
+  EXPECT_EQ(report.ok.count(), 30'000);
+  EXPECT_EQ(to_json(report).at("good_per_second").as_double(), 29'200 / 30.0);
+  EXPECT_NE(to_text(report).find("good, within 200ms: 29200, 973.3/s"), std::string::npos) << to_text(report);
+
+  Simulated refusing("1000", 1s, 10, 200ms);
+  refusing.status = 503;
+  EXPECT_EQ(refusing.run().good, 0);
+  EXPECT_EQ(refusing.run().ok.count(), 0);
+
+  EXPECT_EQ(Simulated("1000", 1s, 10).run().good, 1'000);  // without a deadline: all
+}
 
 TEST(OpenLoop, AStallOfASecondIsFeltByAllWhoComeInIt) {
   Simulated server("1000", 30s, 2'000);

@@ -50,7 +50,7 @@ class TooBusy {
   [[nodiscard]] double share() const noexcept;
   /// Smoothed.
   [[nodiscard]] std::chrono::nanoseconds lag() const noexcept;
-  /// As the original's interval(): a new one, a lag of 0, and the next tick begins. Errors as the constructor's.
+  /// As the original's interval(): a new one, and a lag of 0. Throws as the constructor.
   void set_interval(Duration interval);
   [[nodiscard]] Duration interval() const noexcept;
 
