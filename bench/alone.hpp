@@ -6,19 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "bench/stopwatch.hpp"
+#include "bench/latency.hpp"
 
 namespace bench {
-
-struct Latency {
-  Nanos p50{0}, p99{0}, max{0};
-};
-
-struct Latencies {
-  Latency enqueue;     ///< how long the call of enqueue took
-  Latency start;       ///< from that call to the handler's first line
-  std::uint64_t late;  ///< ticks at which the producer came late, so that two jobs came at once
-};
 
 /// A producer enqueues so many jobs a second, one by one, for a worker of the same process with free slots.
 [[nodiscard]] Latencies measure_latency(const std::string& url, int jobs_a_second, int jobs);
@@ -29,7 +19,8 @@ struct Latencies {
                                                  int keys = 0);
 
 struct Idle {
-  double cpu_ms = 0;  ///< user and system time of the whole process
+  double cpu_ms = 0;            ///< user and system time of the whole process
+  std::int64_t statements = 0;  ///< of SQLite
   std::int64_t voluntary_switches = 0;
   std::int64_t involuntary_switches = 0;
 };

@@ -16,6 +16,7 @@
 #include <cstdio>
 #include <stdexcept>
 #include <system_error>
+#include <thread>
 
 #include "bench/contender.hpp"
 
@@ -75,10 +76,12 @@ class Client {
     return text;
   }
 
-  /// Reads past a job's body.
-  void body(std::size_t size) {
+  /// A job's body.
+  std::string body(std::size_t size) {
     while (buffer_.size() - at_ < size + 2) more();
+    std::string bytes = buffer_.substr(at_, size);
     at_ += size + 2;
+    return bytes;
   }
 
   /// The next line must begin so.
@@ -102,24 +105,34 @@ class Client {
   std::size_t at_ = 0;
 };
 
-std::string put(int number) {
-  const std::string payload = payload_of(number);
+std::string put(const std::string& payload) {
   return "put 1024 0 60 " + std::to_string(payload.size()) + "\r\n" + payload + "\r\n";
+}
+
+struct Reserved {
+  std::string id;
+  std::string body;
+};
+
+/// Nothing: none came within the time.
+std::optional<Reserved> reserve(Client& client, int seconds) {
+  client.send("reserve-with-timeout " + std::to_string(seconds) + "\r\n");
+  const std::string answer = client.line();  // RESERVED <id> <bytes>
+  if (answer == "TIMED_OUT") return std::nullopt;
+  const std::size_t id = answer.find(' ') + 1;
+  const std::size_t size = answer.find(' ', id);
+  if (!answer.starts_with("RESERVED ") || size == std::string::npos) {
+    throw std::runtime_error("beanstalkd answered " + answer);
+  }
+  return Reserved{answer.substr(id, size - id), client.body(std::stoul(answer.substr(size + 1)))};
 }
 
 /// Reserves and deletes until nothing is left; how many.
 int drain_one(Client& client) {
   for (int done = 0;; ++done) {
-    client.send("reserve-with-timeout 0\r\n");
-    const std::string answer = client.line();  // RESERVED <id> <bytes>
-    if (answer == "TIMED_OUT") return done;
-    const std::size_t id = answer.find(' ') + 1;
-    const std::size_t size = answer.find(' ', id);
-    if (!answer.starts_with("RESERVED ") || size == std::string::npos) {
-      throw std::runtime_error("beanstalkd answered " + answer);
-    }
-    client.body(std::stoul(answer.substr(size + 1)));
-    client.send("delete " + answer.substr(id, size - id) + "\r\n");
+    const auto job = reserve(client, 0);
+    if (!job) return done;
+    client.send("delete " + job->id + "\r\n");
     client.expect("DELETED");
   }
 }
@@ -177,7 +190,7 @@ class Beanstalkd final : public Contender {
     std::vector<std::string> batches;
     for (int next = 0; next < jobs;) {
       std::string& batch = batches.emplace_back();
-      for (const int end = std::min(jobs, next + kPipelined); next < end; ++next) batch += put(next);
+      for (const int end = std::min(jobs, next + kPipelined); next < end; ++next) batch += put(payload_of(next));
     }
     Client client(server_->port());
     const Stopwatch watch;
@@ -194,7 +207,7 @@ class Beanstalkd final : public Contender {
     for (int i = 0; i < threads; ++i) {
       auto client = std::make_shared<Client>(server_->port());
       calls.emplace_back([client] {
-        client->send(put(1));
+        client->send(put(payload_of(1)));
         client->expect("INSERTED ");
       });
     }
@@ -228,6 +241,33 @@ struct ClosePipe {
 }  // namespace
 
 std::unique_ptr<Contender> make_beanstalkd(Durability durability) { return std::make_unique<Beanstalkd>(durability); }
+
+Latencies measure_beanstalkd_latency(const std::filesystem::path& dir, int jobs_a_second, int jobs) {
+  constexpr int kConnections = 10;
+  const Server server(dir, Durability::Normal);
+  Paced paced(jobs_a_second, jobs);
+  std::atomic<bool> over = false;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kConnections; ++i) {
+    threads.emplace_back([&, client = std::make_shared<Client>(server.port())] {
+      while (!over) {
+        const auto job = reserve(*client, 1);
+        if (!job) continue;
+        paced.started(std::stoul(job->body));
+        client->send("delete " + job->id + "\r\n");
+        client->expect("DELETED");
+      }
+    });
+  }
+  Client client(server.port());
+  const Latencies answer = paced.run([&](std::size_t next) {
+    client.send(put(std::to_string(next)));
+    client.expect("INSERTED ");
+  });
+  over = true;
+  for (std::thread& thread : threads) thread.join();
+  return answer;
+}
 
 std::optional<std::string> beanstalkd_version() {
   const std::unique_ptr<FILE, ClosePipe> pipe(popen("beanstalkd -v 2>/dev/null", "re"));

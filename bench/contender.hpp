@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/latency.hpp"
 #include "bench/stopwatch.hpp"
 
 namespace bench {
@@ -38,6 +39,9 @@ class Contender {
 [[nodiscard]] std::unique_ptr<Contender> make_by_hand(Durability durability);
 /// Full: an fsync a write (-f0). Normal: its default, an fsync every 50 ms.
 [[nodiscard]] std::unique_ptr<Contender> make_beanstalkd(Durability durability);
+
+/// Jobs that wait for no other, reserved by ten connections; its durability as Normal.
+[[nodiscard]] Latencies measure_beanstalkd_latency(const std::filesystem::path& dir, int jobs_a_second, int jobs);
 
 /// "beanstalkd 1.12"; nothing where it is not installed.
 [[nodiscard]] std::optional<std::string> beanstalkd_version();

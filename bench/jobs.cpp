@@ -13,6 +13,7 @@
 #include "bench/report.hpp"
 #include "bench/roles.hpp"
 #include "bench/scratch.hpp"
+#include "bench/shares.hpp"
 
 namespace {
 
@@ -36,7 +37,11 @@ struct Sizes {
   int latency_jobs = 400;
   int waiting = 1'000'000;
   int claims = 2'000;
-  std::chrono::seconds idle{10};
+  std::chrono::seconds idle{60};
+  int keys = 50'000;
+  int noise = 50'000;
+  int children = 100'000;
+  int neighbours = 600;
 };
 
 Sizes sizes_of(const Options& options) {
@@ -44,7 +49,7 @@ Sizes sizes_of(const Options& options) {
   if (options.large) sizes.waiting = 10'000'000;
   if (options.quick) {  // shows that everything runs; the numbers are worth nothing
     using namespace std::chrono_literals;
-    sizes = {1, 2'000, 50ms, 1'000, 100, 30, 1'000, 200, 1s};
+    sizes = {1, 2'000, 50ms, 1'000, 100, 30, 1'000, 200, 1s, 1'000, 1'000, 1'000, 30};
   }
   return sizes;
 }
@@ -115,15 +120,23 @@ std::string url_in(const Scratch& scratch, bool normal = false) {
   return "sqlite:" + (scratch.path() / "galley.db").string() + (normal ? "?durability=normal" : "");
 }
 
+std::vector<double> us(Nanos time) { return {std::chrono::duration<double, std::micro>(time).count()}; }
+
 void run_latency(const Options& options, const Sizes& sizes, const Report& report) {
-  std::vector<Latencies> of;
+  std::vector<std::pair<std::string, Latencies>> of;
   for (const bool normal : {false, true}) {
     const Scratch scratch(options.dir);
-    of.push_back(measure_latency(url_in(scratch, normal), sizes.latency_rate, sizes.latency_jobs));
+    of.emplace_back(normal ? "galley normal" : "galley",
+                    measure_latency(url_in(scratch, normal), sizes.latency_rate, sizes.latency_jobs));
   }
-  const auto us = [](Nanos time) { return std::vector{std::chrono::duration<double, std::micro>(time).count()}; };
+  if (beanstalkd_version()) {
+    const Scratch scratch(options.dir);
+    of.emplace_back("beanstalkd", measure_beanstalkd_latency(scratch.path(), sizes.latency_rate, sizes.latency_jobs));
+  }
   const auto row = [&](const std::string& what, const auto& pick) {
-    return Result{what, "us", {{"galley", us(pick(of[0])), ""}, {"galley normal", us(pick(of[1])), ""}}};
+    Result result{what, "us", {}};
+    for (const auto& [who, latencies] : of) result.series.push_back({who, us(pick(latencies)), ""});
+    return result;
   };
   report.results("at " + std::to_string(sizes.latency_rate) + " jobs/s",
                  {row("call of enqueue, p50", [](const Latencies& all) { return all.enqueue.p50; }),
@@ -132,6 +145,78 @@ void run_latency(const Options& options, const Sizes& sizes, const Report& repor
                   row("call to start, p50", [](const Latencies& all) { return all.start.p50; }),
                   row("call to start, p99", [](const Latencies& all) { return all.start.p99; }),
                   row("call to start, max", [](const Latencies& all) { return all.start.max; })});
+}
+
+/// Waits of the same jobs alone and beside others, in turns.
+void compare_waits(const Sizes& sizes, const Report& report, const std::string& heading, const std::string& beside,
+                   const std::function<Latencies(bool)>& measure) {
+  std::vector<Result> rows{{"wait, p50", "us", {}}, {"wait, p99", "us", {}}, {"wait, max", "us", {}}};
+  for (Result& row : rows) row.series = {{beside, {}, "alone"}, {"alone", {}, ""}};
+  for (int round = 0; round < sizes.rounds; ++round) {
+    for (const std::size_t who : {1U, 0U}) {
+      const Latency waits = measure(who == 0).start;
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        rows[i].series[who].runs.push_back(us(i == 0 ? waits.p50 : i == 1 ? waits.p99 : waits.max).front());
+      }
+    }
+  }
+  report.results(heading, rows);
+}
+
+void run_shares(const Options& options, const Sizes& sizes, const Report& report) {
+  compare_waits(sizes, report, std::to_string(sizes.keys) + " keys, jobs of 1 ms, 4 slots", "one noisy key",
+                [&](bool noisy) {
+                  const Scratch scratch(options.dir);
+                  return measure_neighbours(url_in(scratch, true), sizes.keys, noisy ? sizes.noise : 0,
+                                            sizes.latency_rate, sizes.neighbours);
+                });
+  compare_waits(sizes, report, "a job of 1 ms of the same kind, 4 slots",
+                "behind " + std::to_string(sizes.children) + " children", [&](bool behind) {
+                  const Scratch scratch(options.dir);
+                  return measure_behind_split(url_in(scratch, true), behind ? sizes.children : 0, sizes.latency_rate,
+                                              sizes.neighbours);
+                });
+}
+
+/// Of each of `all` but the first, the ratio to the first.
+void compare_limits(const Options& options, const Sizes& sizes, const Report& report, const std::string& heading,
+                    const std::vector<Limited>& all) {
+  std::vector<Result> rows;
+  for (const Limited& one : all) rows.push_back({one.what, "jobs/s", {{"galley", {}, ""}}});
+  for (std::size_t i = 1; i < all.size(); ++i) rows[i].series = {{"galley", {}, all[0].what}, {all[0].what, {}, ""}};
+  for (int round = 0; round < sizes.rounds; ++round) {
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const Scratch scratch(options.dir);
+      rows[i].series[0].runs.push_back(drain_limited(url_in(scratch, true), all[i], 100, sizes.drained));
+    }
+  }
+  for (std::size_t i = 1; i < all.size(); ++i) rows[i].series[1].runs = rows[0].series[0].runs;
+  rows.erase(rows.begin());
+  report.results(heading, rows);
+}
+
+void run_limits(const Options& options, const Sizes& sizes, const Report& report) {
+  const std::string queue = "--queue bench --running 10000";
+  const std::string kind = "--kind noop --running 10000";
+  const std::string name = "smtp --running 10000";
+  const std::string rate = " --rate 1000000/1s --burst 100000";
+  const std::string each = "--queue bench --each-key --running 10000";
+  compare_limits(options, sizes, report, "drain, 100 slots, limits that are not full",
+                 {{"no limit", 0, false, ""},
+                  {"of the queue", 0, false, queue},
+                  {"of the kind", 0, false, kind},
+                  {"a rate of the kind", 0, false, kind + rate},
+                  {"of queue and kind", 0, false, queue + rate + "\n" + kind + rate},
+                  {"of a name", 0, true, name},
+                  {"a rate of a name", 0, true, name + rate}});
+  compare_limits(options, sizes, report, "the same, jobs of 100 keys",
+                 {{"no limit", 100, false, ""},
+                  {"of each key", 100, false, each},
+                  {"a rate of each key", 100, false, each + rate},
+                  {"of queue, kind, each key", 100, false, queue + rate + "\n" + kind + rate + "\n" + each + rate},
+                  {"of these and a name", 100, true, queue + "\n" + kind + "\n" + each + "\n" + name}});
+  compare_limits(options, sizes, report, "the same, jobs of 10,000 keys",
+                 {{"no limit", 10'000, false, ""}, {"of each key", 10'000, false, each}});
 }
 
 void run_claims(const Options& options, const Sizes& sizes, const Report& report) {
@@ -159,21 +244,22 @@ void run_idle(const Options& options, const Sizes& sizes, const Report& report) 
   const auto one = [](double value) { return std::vector<Series>{{"galley", {value}, ""}}; };
   report.results("idle worker, " + std::to_string(sizes.idle.count()) + " s",
                  {{"CPU time, ms", "as named", one(idle.cpu_ms)},
+                  {"statements", "as named", one(static_cast<double>(idle.statements))},
                   {"voluntary context switches", "as named", one(static_cast<double>(idle.voluntary_switches))},
                   {"involuntary context switches", "as named", one(static_cast<double>(idle.involuntary_switches))}});
 }
 
 using Part = void (*)(const Options&, const Sizes&, const Report&);
-constexpr std::pair<const char*, Part> kParts[] = {{"bulk", run_bulk},     {"single", run_singles},
-                                                   {"drain", run_drains},  {"latency", run_latency},
-                                                   {"claims", run_claims}, {"idle", run_idle}};
+constexpr std::pair<const char*, Part> kParts[] = {
+    {"bulk", run_bulk},     {"single", run_singles}, {"drain", run_drains},  {"latency", run_latency},
+    {"claims", run_claims}, {"shares", run_shares},  {"limits", run_limits}, {"idle", run_idle}};
 
 constexpr const char* kUsage =
     "usage: ./dev bench jobs [--json] [--large] [--quick] [--only PART] [--dir DIR]\n"
     "  --json     one JSON object a line instead of the tables\n"
     "  --large    claim cost up to ten million waiting jobs (some minutes, some gigabytes)\n"
     "  --quick    a few seconds, to see that it runs; its numbers are worth nothing\n"
-    "  --only PART  bulk, single, drain, latency, claims or idle\n"
+    "  --only PART  bulk, single, drain, latency, claims, shares, limits or idle\n"
     "  --dir DIR  where the stores are made, and what disk is measured (default: the system's temporary directory)\n";
 
 bool read_options(int argc, char** argv, Options& options) {

@@ -18,43 +18,49 @@ using namespace bench;
 using namespace bench::counter;
 using std::chrono::milliseconds;
 
-constexpr int kSlots = 4;
-constexpr int kBurgers = 100;
+constexpr int kSlots = 4;  // of the others' workers, and of Galley's in its first table
+constexpr int kBurgersASlot = 25;
+constexpr int kPools[] = {1, 2, 4, 16};
 
 /// Bounded Pareto, shape 1.3, the most 300 times the least; the same ones each time.
-std::vector<Nanos> heavy_tailed(Nanos mean) {
+std::vector<Nanos> heavy_tailed(Nanos mean, int count) {
   constexpr double kShape = 1.3;
   constexpr double kMost = 300;
   std::mt19937_64 engine(7);
   std::vector<double> times;
   double sum = 0;
-  for (int i = 0; i < kBurgers; ++i) {
+  for (int i = 0; i < count; ++i) {
     const double unit = static_cast<double>(engine() >> 11U) * 0x1p-53;
     times.push_back(std::pow(1 - unit * (1 - std::pow(kMost, -kShape)), -1 / kShape));
     sum += times.back();
   }
   std::vector<Nanos> all;
   for (const double time : times) {
-    all.emplace_back(static_cast<Nanos::rep>(time / sum * kBurgers * static_cast<double>(mean.count())));
+    all.emplace_back(static_cast<Nanos::rep>(time / sum * count * static_cast<double>(mean.count())));
   }
   return all;
 }
 
-std::vector<Load> loads_of(bool quick) {
+/// As many burgers as keep the slots busy for 25 times the time of one, and drinks all the while.
+std::vector<Load> loads_of(bool quick, int slots) {
   const Nanos burger = quick ? milliseconds(100) : milliseconds(1'000);
   const Nanos every = quick ? milliseconds(5) : milliseconds(25);
-  const int drinks = static_cast<int>(burger * kBurgers / kSlots / every);
-  const std::string of = quick ? "0.1 s" : "1 s";
-  return {{"burgers of " + of, std::vector<Nanos>(kBurgers, burger), milliseconds(1), every, drinks},
-          {"burgers of " + of + ", heavy-tailed", heavy_tailed(burger), milliseconds(1), every, drinks}};
+  const int burgers = kBurgersASlot * slots;
+  const int drinks = static_cast<int>(burger * kBurgersASlot / every);
+  const std::string of = quick ? "burgers of 0.1 s" : "burgers of 1 s";
+  const std::string in = slots == kSlots ? "" : ", " + std::to_string(slots) + (slots == 1 ? " slot" : " slots");
+  return {{of + in, std::vector<Nanos>(static_cast<std::size_t>(burgers), burger), milliseconds(1), every, drinks},
+          {of + ", heavy-tailed" + in, heavy_tailed(burger, burgers), milliseconds(1), every, drinks}};
 }
 
-const std::vector<Way>& ways() {
-  static const std::vector<Way> all{{"one line", "off", false, 0, false},
-                                    {"priorities", "off", false, 10, false},
-                                    {"1 slot of its own", "off", true, 0, false},
-                                    {"one kind, a key each", "off", false, 0, true},
-                                    {"nothing configured", "auto", false, 0, false}};
+std::vector<Way> ways(int slots) {
+  std::vector<Way> all{{"one line", "off", false, 0, false}};
+  if (slots == kSlots) all.push_back({"priorities", "off", false, 10, false});
+  if (slots > 1) all.push_back({"1 slot of its own", "off", true, 0, false});
+  if (slots == kSlots) all.push_back({"one kind, a key each", "off", false, 0, true});
+  all.push_back({"nothing configured", "auto", false, 0, false});
+  all.push_back({"--reserve express", "express", false, 0, false});
+  if (slots > 1) all.push_back({"--reserve slots", "slots", false, 0, false});
   return all;
 }
 
@@ -73,34 +79,65 @@ void print_loads(const std::vector<Load>& loads) {
   std::cout << "]\n";
 }
 
-void print(const Load& load, const Way& way, const Outcome& outcome) {
-  std::cout << R"({"who":"galley","way":")" << way.name << R"(","load":")" << load.name << R"(","burgers_per_s":)"
-            << outcome.burgers_per_s << R"(,"waits_ms":[)";
+void print(const Load& load, int slots, const Way& way, const Outcome& outcome) {
+  std::cout << R"({"who":"galley","way":")" << way.name << R"(","load":")" << load.name << R"(","slots":)" << slots
+            << R"(,"burgers_per_s":)" << outcome.burgers_per_s << R"(,"waits_ms":[)";
   for (std::size_t i = 0; i < outcome.waits_ms.size(); ++i) std::cout << (i == 0 ? "" : ",") << outcome.waits_ms[i];
   std::cout << "]}" << std::endl;
+}
+
+struct Options {
+  bool quick = false;
+  bool loads = false;
+  int slots = 0;         ///< 0: of every pool
+  std::size_t load = 0;  ///< 0: all
+};
+
+bool read_options(const std::vector<std::string>& words, Options& options) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--quick") {
+      options.quick = true;
+    } else if (words[i] == "--loads") {
+      options.loads = true;
+    } else if (words[i] == "--slots" && i + 1 < words.size()) {
+      options.slots = std::atoi(words[++i].c_str());
+      if (std::find(std::begin(kPools), std::end(kPools), options.slots) == std::end(kPools)) return false;
+    } else if (words[i] == "--load" && i + 1 < words.size()) {
+      options.load = static_cast<std::size_t>(std::atoi(words[++i].c_str()));
+      if (options.load != 1 && options.load != 2) return false;
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+void serve_all(const Options& options, int slots) {
+  const std::vector<Load> loads = loads_of(options.quick, slots);
+  for (std::size_t i = 0; i < loads.size(); ++i) {
+    if (options.load != 0 && options.load != i + 1) continue;
+    for (const Way& way : ways(slots)) {
+      const Scratch scratch(std::filesystem::temp_directory_path());
+      print(loads[i], slots, way, serve(loads[i], way, slots, scratch.path()));
+    }
+  }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::vector<std::string> words(argv + 1, argv + argc);
-  const auto given = [&](const char* word) { return std::find(words.begin(), words.end(), word) != words.end(); };
-  const auto known = [](const std::string& word) { return word == "--quick" || word == "--loads"; };
-  if (!std::all_of(words.begin(), words.end(), known)) {
-    std::cerr << "usage: galley_counter [--quick] [--loads]\n";
+  Options options;
+  if (!read_options({argv + 1, argv + argc}, options)) {
+    std::cerr << "usage: galley_counter [--quick] [--loads] [--slots 1|2|4|16] [--load 1|2]\n";
     return 2;
   }
   try {
-    const std::vector<Load> loads = loads_of(given("--quick"));
-    if (given("--loads")) {
-      print_loads(loads);
+    if (options.loads) {
+      print_loads(loads_of(options.quick, kSlots));
       return 0;
     }
-    for (const Load& load : loads) {
-      for (const Way& way : ways()) {
-        const Scratch scratch(std::filesystem::temp_directory_path());
-        print(load, way, serve(load, way, kSlots, scratch.path()));
-      }
+    for (const int slots : kPools) {
+      if (options.slots == 0 || options.slots == slots) serve_all(options, slots);
     }
     return 0;
   } catch (const std::exception& failure) {

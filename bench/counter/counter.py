@@ -137,15 +137,19 @@ def main():
     given = parser.parse_args()
     quick = ['--quick'] if given.quick else []
     loads = subprocess.run([given.program, *quick, '--loads'], stdout=subprocess.PIPE, text=True, check=True).stdout
-    say('Galley')
-    rows = rows_of([given.program, *quick])
+    rows = []
+    for slots in ('4', '1', '2', '16'):
+        say(f'Galley, slots: {slots}')
+        rows += rows_of([given.program, *quick, '--slots', slots])
     if not rows:
         return 1
+    pools = [row for row in rows if row['slots'] != 4]
+    rows = [row for row in rows if row['slots'] == 4]
     say('beanstalkd')
     rows += beanstalkd(loads)
     say('BullMQ')
     rows += bullmq(loads, given.modules)
-    text = table(rows)
+    text = table(rows) + '\n' + table(pools)
     print(text)
     if given.out:
         os.makedirs(given.out, exist_ok=True)

@@ -7,14 +7,19 @@
 
 namespace galley::store {
 
+/// Where the callers of a batch wait. Shared, because the last of them may be gone before it has opened for all.
+struct Combiner::Gate {
+  std::atomic<std::uint32_t> open = 0;
+};
+
 /// One caller in the line; lives on its stack until it is answered.
 struct Combiner::Caller {
   std::vector<job::NewJob> jobs;
   std::size_t count = 0;
   std::size_t bytes = 0;
-  std::uint64_t came = 0;  ///< after so many batches had been sent
-  std::condition_variable turn;
-  bool answered = false;  ///< set under the lock, after `answer`
+  std::uint64_t came = 0;              ///< after so many batches had been sent
+  std::shared_ptr<Gate> gate;          ///< nothing: it waits to lead
+  std::atomic<bool> answered = false;  ///< after `answer`; then the caller may be gone at once
   std::optional<Result<std::vector<Enqueued>>> answer;
 };
 
@@ -34,6 +39,8 @@ bool concerns_one_caller(const Error& error) noexcept {
 
 }  // namespace
 
+Combiner::Combiner(Store& store) : store_(store), gate_(std::make_shared<Gate>()) {}
+
 Result<std::vector<Enqueued>> Combiner::enqueue(std::vector<job::NewJob> jobs) {
   Caller me;
   me.count = jobs.size();
@@ -49,38 +56,75 @@ Result<std::vector<Enqueued>> Combiner::enqueue(std::vector<job::NewJob> jobs) {
   line_.push_back(&me);
   jobs_ += me.count;
   bytes_ += me.bytes;
-  me.turn.wait(lock, [&] { return me.answered || line_.front() == &me; });
-  if (me.answered) return std::move(*me.answer);
-
-  const Batch batch = next_batch();
-  const std::uint64_t number = ++batches_;
-  lock.unlock();
-  carry_out(batch);
-  lock.lock();
-  line_.erase(line_.begin(), line_.begin() + static_cast<std::ptrdiff_t>(batch.size()));
-  const bool unreachable = me.answer->has_error() && me.answer->error().code == Errc::Unavailable;
-  for (Caller* caller : batch) dismiss(*caller);
-  if (unreachable) dismiss_all_before(number, me.answer->error());
-  if (!line_.empty()) line_.front()->turn.notify_one();
-  room_.notify_all();
+  while (!me.answered.load(std::memory_order_acquire)) {
+    if (under_way_ == 0 && line_.front() == &me) {
+      lead(lock, me);
+    } else {
+      wait(lock, me);
+    }
+  }
   return std::move(*me.answer);
 }
 
-/// Under the lock: the caller is gone right after it.
-void Combiner::dismiss(Caller& caller) noexcept {
-  jobs_ -= caller.count;
-  bytes_ -= caller.bytes;
-  caller.answered = true;
-  caller.turn.notify_one();
+/// Returns with the lock where `me` is not answered yet: it may lead, or has to wait again.
+void Combiner::wait(std::unique_lock<std::mutex>& lock, Caller& me) {
+  const bool leads_next = under_way_ < line_.size() && line_[under_way_] == &me;
+  me.gate = leads_next ? nullptr : gate_;
+  const std::shared_ptr<Gate> gate = me.gate;
+  const std::uint32_t done = done_.load(std::memory_order_relaxed);
+  lock.unlock();
+  if (gate) {
+    gate->open.wait(0, std::memory_order_acquire);
+  } else {
+    done_.wait(done, std::memory_order_acquire);
+  }
+  if (!me.answered.load(std::memory_order_acquire)) lock.lock();
 }
 
-void Combiner::dismiss_all_before(std::uint64_t batch, const Error& error) {
+/// Returns without the lock, `me` answered.
+void Combiner::lead(std::unique_lock<std::mutex>& lock, Caller& me) {
+  const Batch batch = next_batch();
+  const std::uint64_t number = ++batches_;
+  under_way_ = batch.size();
+  if (gate_.use_count() > 1) gate_ = std::make_shared<Gate>();
+  lock.unlock();
+  carry_out(batch);
+  std::optional<Error> unreachable;
+  if (me.answer->has_error() && me.answer->error().code == Errc::Unavailable) unreachable = me.answer->error();
+
+  Gates gates;
+  lock.lock();
+  line_.erase(line_.begin(), line_.begin() + static_cast<std::ptrdiff_t>(batch.size()));
+  under_way_ = 0;
+  for (Caller* caller : batch) dismiss(*caller, gates);
+  if (unreachable) dismiss_all_before(number, *unreachable, gates);
+  // One that the batch had no room for may be first now, and waits at a gate as the others do.
+  if (!line_.empty() && line_.front()->gate) gates.push_back(line_.front()->gate);
+  done_.fetch_add(1, std::memory_order_release);
+  room_.notify_all();
+  lock.unlock();
+  done_.notify_one();
+  for (const auto& gate : gates) {
+    gate->open.store(1, std::memory_order_release);
+    gate->open.notify_all();
+  }
+}
+
+/// Under the lock: the caller may be gone right after it. The gates are opened without it.
+void Combiner::dismiss(Caller& caller, Gates& gates) {
+  jobs_ -= caller.count;
+  bytes_ -= caller.bytes;
+  if (caller.gate && (gates.empty() || gates.back() != caller.gate)) gates.push_back(caller.gate);
+  caller.answered.store(true, std::memory_order_release);
+}
+
+void Combiner::dismiss_all_before(std::uint64_t batch, const Error& error, Gates& gates) {
   unreachable_ = batch;
   why_ = error;
   std::erase_if(line_, [&](Caller* caller) {
     if (caller->came >= batch) return false;
     caller->answer.emplace(error);
-    dismiss(*caller);
+    dismiss(*caller, gates);
     return true;
   });
 }

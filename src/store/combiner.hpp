@@ -4,15 +4,21 @@
 // behind it up to a batch's limits, makes one store call for all, and hands each caller its own part of the answer
 // (the writer queue of leveldb's DBImpl::Write).
 //
-// A caller alone pays nothing but two locks. Bounded: callers with more than limits::kMaxMergeJobs jobs or
-// kMaxMergeBytes of payload between them do not stand in line; the next one blocks until there is room.
+// A caller alone pays nothing but two locks. Where many wait, waking them costs more than the store's work does: so
+// those of one batch wait at a gate that opens for all with one call of the system, outside the lock, and only the one
+// that leads the next batch is woken by itself, before them.
+//
+// Bounded: callers with more than limits::kMaxMergeJobs jobs or kMaxMergeBytes of payload between them do not stand in
+// line; the next one blocks until there is room.
 //
 // Thread-safety: any thread. Must not outlive its store.
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <vector>
@@ -24,7 +30,7 @@ namespace galley::store {
 
 class Combiner {
  public:
-  explicit Combiner(Store& store) : store_(store) {}
+  explicit Combiner(Store& store);
 
   /// As Store::enqueue, in a batch shared with others. `jobs` stay together, in order; at most a batch's limits.
   /// A batch that the store refuses is tried again caller by caller, so that nobody suffers for another's jobs. A batch
@@ -39,20 +45,27 @@ class Combiner {
 
  private:
   struct Caller;
+  struct Gate;
   using Batch = std::vector<Caller*>;
+  using Gates = std::vector<std::shared_ptr<Gate>>;
 
   [[nodiscard]] bool has_room(std::size_t jobs, std::size_t bytes) const noexcept;
   [[nodiscard]] Batch next_batch() const;
   void carry_out(const Batch& batch) const noexcept;
-  void dismiss(Caller& caller) noexcept;
-  void dismiss_all_before(std::uint64_t batch, const Error& error);
+  void wait(std::unique_lock<std::mutex>& lock, Caller& me);
+  void lead(std::unique_lock<std::mutex>& lock, Caller& me);
+  void dismiss(Caller& caller, Gates& gates);
+  void dismiss_all_before(std::uint64_t batch, const Error& error, Gates& gates);
   [[nodiscard]] Result<std::vector<Enqueued>> send(std::span<const job::NewJob> jobs) const;
 
   Store& store_;
   mutable std::mutex mutex_;
   std::condition_variable room_;
-  std::deque<Caller*> line_;  ///< the front one leads; those of the batch under way stay until it is answered
-  std::size_t jobs_ = 0;      ///< of the line
+  std::deque<Caller*> line_;    ///< the front one leads; those of the batch under way stay until it is answered
+  std::size_t under_way_ = 0;   ///< of the line; 0: nobody leads
+  std::shared_ptr<Gate> gate_;  ///< of those who come now
+  std::atomic<std::uint32_t> done_ = 0;  ///< batches answered; the one behind those under way waits for its change
+  std::size_t jobs_ = 0;                 ///< of the line
   std::size_t bytes_ = 0;
   std::size_t outside_ = 0;
   std::uint64_t batches_ = 0;      ///< sent so far

@@ -41,6 +41,35 @@ TEST_P(Share, AClaimOfManyIsSharedAsManyClaimsOfOneAre) {
   EXPECT_EQ(next(6), "ababab");
 }
 
+/// With weights, priorities, names, more lanes than one look goes through, and limits that fill up on the way.
+TEST_P(Share, AClaimOfManyChoosesAsManyClaimsOfOne) {
+  LimitRule rule;
+  rule.max_running = 20;
+  const auto order_of = [&](const std::string& queue, int at_once) {
+    EXPECT_TRUE(store.set_weight(queue, "key3", 5));
+    EXPECT_TRUE(store.put_limit({LimitScope::Name, "", queue}, rule));
+    EXPECT_TRUE(store.put_limit({LimitScope::Key, queue, "key7"}, rule));
+    for (int i = 0; i < 600; ++i) {
+      job::NewJob job = a_job().queue(queue);
+      job.payload = std::to_string(i);
+      if (i % 5 != 0) job.key = "key" + std::to_string(i % 7 == 0 ? 7 : i % 140);
+      if (i % 11 == 0) job.limits = {queue};
+      job.ordered = i % 13 == 0 && !job.key.empty();
+      job.priority = i % 17 == 0 ? 1 : 0;
+      add(job);
+    }
+    std::vector<std::string> order;
+    while (true) {
+      const auto claims = claim(ClaimBuilder(worker).queues({queue}).kind("k").limit(at_once));
+      if (claims.empty()) return order;
+      for (const job::Claim& claim : claims) order.push_back(claim.payload);
+    }
+  };
+  const auto one_by_one = order_of("one", 1);
+  EXPECT_GT(one_by_one.size(), 400U);
+  EXPECT_EQ(order_of("many", 250), one_by_one);
+}
+
 TEST_P(Share, JobsWithoutAKeyAreOneMoreKey) {
   for (int i = 0; i < 10; ++i) add(a_job());
   fill("a", 10);

@@ -163,10 +163,7 @@ const Damage kRepairable[] = {
     {"IdleUnknown", "UPDATE galley_keys SET idle_us = 5 WHERE key = 'ann'", {"key_idle"}},
     {"LimitMiscounts", "UPDATE galley_uses SET running = 9", {"uses_count"}},
     {"LimitForgets", "DELETE FROM galley_uses", {"holds_uncounted"}},
-    {"HoldOfNobody",
-     "INSERT INTO galley_holds SELECT 999, limit_id, key FROM galley_uses",
-     {"holds_orphan", "uses_count"}},
-    {"HoldUnmarked", "UPDATE galley_running SET held = 0", {"holds_unmarked"}},
+    {"ClaimForgetsItsLimits", "UPDATE galley_running SET holds = NULL", {"uses_count"}},
     {"UseOfNoLimit", "INSERT INTO galley_uses VALUES (99, '', 0, 0)", {"uses_orphan"}},
     {"ShareOfNoKind", "INSERT INTO galley_shares VALUES (99, 0, 0)", {"shares_orphan"}},
     {"ReadyPlaceMoved", "UPDATE galley_ready SET rank = rank + 5 WHERE id = 1", {"ready_missing", "ready_orphan"}},
@@ -353,14 +350,18 @@ TEST(DoctorsWord, OnWhatStandsRoundTheFile) {
   EXPECT_TRUE(look_round({Durability::Full, "ext4", 40'000, 100'000, 4096}).empty());
 }
 
-/// One row's question, as the walk asks it of every row, must not walk through another table.
+/// One row's question, as the walk asks it of every row, must not walk through another table; but what runs (`r`) and
+/// limits (`m`) are few.
 TEST(DoctorsWord, EachQuestionIsAnsweredByIndexes) {
   Patient patient;
   Database db(patient.path(), false);
   const auto plan_of = [&db](const std::string& sql) {
     std::string plan;
     Query rows(db, "EXPLAIN QUERY PLAN " + sql);
-    while (rows.row()) plan += rows.text(3) + "\n";
+    while (rows.row()) {
+      const std::string line = rows.text(3);
+      if (line != "SCAN r" && !line.starts_with("SCAN m ")) plan += line + "\n";
+    }
     return plan;
   };
   std::vector<CheckedTable> tables = checked_tables();

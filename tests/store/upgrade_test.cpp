@@ -323,13 +323,73 @@ TEST_F(Upgrade, HasAllThatIsNew) {
 
 TEST_F(Upgrade, StopsProgramsOfFormerVersionsThatHaveTheFileOpen) {
   const auto store = open();
-  // With these each transaction of theirs begins; version 1, version 2.
+  // With these each transaction of theirs begins; versions 1, 2 and 3.
   for (const char* begins : {"SELECT next_id, tick, epoch, signals FROM galley_clock WHERE only = 1",
                              "SELECT next_job, tick, epoch, signals, enqueued_us, names, config,"
-                             " EXISTS (SELECT 1 FROM galley_schedules WHERE name > '') FROM galley_clock"}) {
+                             " EXISTS (SELECT 1 FROM galley_schedules WHERE name > '') FROM galley_clock",
+                             "SELECT next_job, tick, epoch, signals, enqueued_us, names, settings FROM galley_clock"}) {
     Database db(path_, false);
     EXPECT_THROW(Query(db, std::string(begins)), SqlError) << begins;
   }
+}
+
+/// What version 4 changed, the other way round.
+constexpr const char* kBackToVersion3 = R"sql(
+CREATE TABLE galley_holds (
+  job INTEGER NOT NULL, limit_id INTEGER NOT NULL, key TEXT NOT NULL,
+  PRIMARY KEY (job, limit_id, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX galley_holds_limit ON galley_holds (limit_id, key);
+ALTER TABLE galley_clock RENAME COLUMN options TO settings;
+ALTER TABLE galley_running DROP COLUMN holds;
+ALTER TABLE galley_running RENAME COLUMN noted TO held;
+UPDATE galley_meta SET value = '3' WHERE name = 'schema_version';
+)sql";
+
+TEST_F(Upgrade, OfVersionThreeGivesBackWhatClaimsHeld) {
+  const LimitTarget smtp{LimitScope::Name, "", "smtp"};
+  LimitRule rule;
+  rule.max_running = 1;
+  ClaimRequest request;
+  request.queues = {"other"};
+  request.kinds = {{"k", 2}};
+  request.limit = 2;
+  job::ClaimId held;
+  {
+    const auto store = open();
+    ASSERT_TRUE(store->put_limit(smtp, rule));
+    ASSERT_TRUE(store->put_limit({LimitScope::Key, "other", ""}, rule));
+    job::NewJob job = a_job();
+    job.queue = "other";
+    job.key = "bob";
+    job.limits = {"smtp"};
+    add(*store, job);
+    add(*store, job);
+    request.worker = store->join({"new:1", ""}).value();
+    const Claimed claimed = store->claim(request).value();
+    ASSERT_EQ(claimed.claims.size(), 1U);
+    held = claimed.claims.front().id;
+  }
+  const test::AppConnection old(path_);
+  EXPECT_EQ(old.number("SELECT holds LIKE '_,_:bob' FROM galley_running WHERE id = " + std::to_string(held.job)), 1);
+  old.execute(kBackToVersion3);
+  const std::string job = std::to_string(held.job);
+  old.execute("INSERT INTO galley_holds SELECT " + job +
+              ", limit_id, key FROM galley_uses;"
+              "UPDATE galley_running SET held = 3 WHERE id = " +
+              job);
+  const auto store = open();
+  EXPECT_EQ(old.number("SELECT holds LIKE '_,_:bob' AND noted = 1 FROM galley_running WHERE id = " + job), 1);
+  expect_sound(*store);
+  EXPECT_TRUE(store->claim(request)->claims.empty());
+  Finish finish;
+  finish.claim = held;
+  finish.counters.attempts = 1;
+  finish.outcome = "completed";
+  EXPECT_EQ(store->finish(std::vector{finish}).value().front(), FinishAnswer::Finished);
+  for (const LimitStats& limit : store->limits().value()) EXPECT_EQ(limit.running, 0);
+  EXPECT_EQ(store->claim(request)->claims.size(), 1U);
+  expect_sound(*store);
 }
 
 TEST_F(Upgrade, HappensOnceAndIsFoundDone) {

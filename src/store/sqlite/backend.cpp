@@ -40,10 +40,12 @@ Backend::Backend(const SqliteOptions& options)
       db_(prepared_file(options), false, options.busy_timeout),
       directory_(db_),
       locks_(db_.file() + "-workers"),
-      bells_(db_.file() + "-wal", [this]() -> std::int64_t {
+      bells_(db_.file() + "-wal", [this]() -> std::optional<std::int64_t> {
+        if (writing_) return std::nullopt;  // what the log has grown by is ours
         const std::lock_guard lock(mutex_);
         try {
-          return db_.number(text(Sql::DataVersion));
+          Query version(db_, Sql::DataVersion);
+          return version.row() ? version.integer(0) : 0;
         } catch (const SqlError&) {
           return --failed_looks_;  // as if others had written: the next verb meets the trouble and tells it
         }
@@ -65,7 +67,7 @@ Backend::Backend(const Backend& owner, sqlite3* connection)
       db_(connection),
       directory_(db_),
       locks_(db_.file() + "-workers"),
-      bells_(db_.file() + "-wal", [] { return std::int64_t{0}; }) {}
+      bells_(db_.file() + "-wal", [] { return std::optional<std::int64_t>(0); }) {}
 
 Backend::~Backend() = default;
 

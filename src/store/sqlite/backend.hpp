@@ -152,7 +152,11 @@ class Backend final : public Store {
   void promote_one(Transaction& tx, QueueKey queue, std::int64_t due, JobId id);
   Claimed claim_one(Transaction& tx, const ClaimRequest& request);
   /// Nothing where its time is over.
-  std::optional<job::Claim> take(Transaction& tx, const ClaimRequest& request, JobId id, const Next* next = nullptr);
+  struct Taken {
+    job::Claim claim;
+    bool filled = false;  ///< a limit that others may need has no room any more
+  };
+  std::optional<Taken> take(Transaction& tx, const ClaimRequest& request, JobId id, const Next* next = nullptr);
   [[nodiscard]] bool anything_to_claim(Transaction& tx, const ClaimRequest& request, std::optional<Duration>& until);
   [[nodiscard]] std::vector<LaneKey> wanted_lanes(const ClaimRequest& request, QueueKey queue) const;
   [[nodiscard]] std::optional<Duration> next_due(Transaction& tx, const std::vector<std::string>& queues);
@@ -168,13 +172,36 @@ class Backend final : public Store {
     LaneKey lane = 0;
     std::size_t group = 0;  ///< which bound of the request it counts against
   };
+  struct Head {
+    std::int64_t rank = 0;
+    JobId job = 0;  ///< 0: none
+  };
+  using At = std::tuple<std::int64_t, std::int64_t, JobId>;  ///< standing, rank, job
+  /// The first lanes of galley_turns that name the same limits, kept in step while one claim takes their turns.
+  struct Front {
+    struct Lane {
+      std::int64_t keyed = 0;
+      LaneKey own = 0;
+      std::string key;
+    };
+    std::string under;
+    bool read = false;
+    bool whole = false;  ///< nothing stands behind the last one that was read
+    At last;
+    std::map<At, Lane> lanes;
+  };
+  struct Fronts {
+    bool read = false;
+    std::vector<Front> all;
+  };
   struct Next {
     JobId job = 0;  ///< 0: nothing can be claimed now
     std::int64_t rank = 0;
     LaneKey keyed = 0;                       ///< the lane whose turn it is; 0: it is of none
+    std::size_t front = 0;                   ///< its one among the fronts
     LaneKey lane = 0;                        ///< through which it was found
     bool competed = false;                   ///< it is of none, and others of its kind are
-    bool limited = false;                    ///< it names limits
+    std::vector<Head> behind{};              ///< those that go after it, the next one last; may be fewer than there are
     bool settles = false;                    ///< lanes were found that must be put aside
     std::optional<std::int64_t> until_us{};  ///< where a rate is in the way
   };
@@ -184,23 +211,37 @@ class Backend final : public Store {
                      std::vector<int>& left, std::size_t& free, Claimed& answer);
   /// Each lane once, with what the request wants of it.
   [[nodiscard]] static std::vector<Wanted> wanted(const ClaimRequest& request, std::span<const LaneKey> lanes);
-  [[nodiscard]] Next next_of(Transaction& tx, LaneKey lane, Settle settle);
-  void next_keyed(Transaction& tx, LaneKey lane, Settle settle, Next& next,
-                  std::tuple<std::int64_t, std::int64_t, JobId>& best);
-  [[nodiscard]] bool first_under(Transaction& tx, LaneKey lane, const std::string& under, Settle settle, Next& next,
-                                 std::tuple<std::int64_t, std::int64_t, JobId>& best);
-  void next_plain(Transaction& tx, LaneKey lane, Next& next, std::tuple<std::int64_t, std::int64_t, JobId>& best);
-  struct Head {
-    std::int64_t rank = 0;
-    JobId job = 0;  ///< 0: none
+  /// `ahead`: so many jobs may be asked for one after the other.
+  [[nodiscard]] Next next_of(Transaction& tx, LaneKey lane, Settle settle, std::size_t ahead, Fronts& fronts);
+  void next_keyed(Transaction& tx, LaneKey lane, Settle settle, std::size_t ahead, Fronts& fronts, Next& next,
+                  At& best);
+  void read_fronts(Transaction& tx, LaneKey lane, Fronts& fronts);
+  void read_front(Transaction& tx, LaneKey lane, std::size_t ahead, Front& front);
+  /// Nothing: each key there may start a job, or has no limit.
+  struct Full {
+    std::int64_t limit = 0;
+    std::optional<std::int64_t> until_us;
   };
+  [[nodiscard]] std::optional<Full> key_is_full(Transaction& tx, const Front::Lane& lane);
+  [[nodiscard]] bool kind_has_room(Transaction& tx, LaneKey through, const Front::Lane& lane, Next& next);
+  void first_under(Transaction& tx, LaneKey lane, Settle settle, std::size_t ahead, Fronts& fronts, std::size_t number,
+                   Next& next, At& best);
+  /// True: the first lane that may go was found.
+  [[nodiscard]] bool find_first(Transaction& tx, LaneKey lane, Settle settle, Front& front, bool& aside, Next& next,
+                                At& best);
+  /// Its job was claimed.
+  void move_on(Transaction& tx, Fronts& fronts, const Next& next);
+  void next_plain(Transaction& tx, LaneKey lane, std::size_t ahead, Next& next, At& best);
+  [[nodiscard]] Head first_with_room(Transaction& tx, LaneKey lane, Next& next);
+  static void advance(Next& next);
   [[nodiscard]] Head first_by_kind(Transaction& tx, LaneKey lane, Next& next);
   [[nodiscard]] int weight_of(QueueKey queue, const std::string& key);
-  void take_turn(Transaction& tx, const Next& next);
+  /// The job leaves its lane, which has had its turn.
+  void take_turn(Transaction& tx, const Next& next, const Place& place);
   /// Lanes whose rate lets them go on.
   void open_due(Transaction& tx);
   [[nodiscard]] bool has_due_keys(const Transaction& tx);
-  void drop_idle_keys(const Transaction& tx, std::size_t limit);
+  void drop_idle_keys(Transaction& tx, std::size_t limit);
   [[nodiscard]] bool has_idle_keys(const Transaction& tx);
   // holds.cpp: limits, and the claims that count under them
   struct Bound {
@@ -209,12 +250,16 @@ class Backend final : public Store {
   };
   [[nodiscard]] std::vector<Bound> bounds_of(const std::string& queue, const std::string& kind, const std::string& key,
                                              const std::vector<std::string>& names) const;
-  [[nodiscard]] Use use_of(std::int64_t limit, const std::string& key);
-  [[nodiscard]] Room room_in(const Transaction& tx, const Bound& bound);
-  /// True: there is room; else `until_us` may become sooner.
-  [[nodiscard]] bool has_room(const Transaction& tx, const LimitTarget& target, std::optional<std::int64_t>& until_us);
-  void start_holds(const Transaction& tx, const job::JobRecord& job);
-  void end_holds(Transaction& tx, JobId id, bool never);
+  [[nodiscard]] static Room room_in(Transaction& tx, const Bound& bound);
+  /// Of a queue, a kind or a name. True: there is room; else `until_us` may become sooner.
+  [[nodiscard]] bool has_room(Transaction& tx, LimitScope scope, const std::string& name,
+                              std::optional<std::int64_t>& until_us);
+  struct Held {
+    std::optional<std::string> text;  ///< of galley_running
+    bool filled = false;              ///< a limit has no room any more
+  };
+  [[nodiscard]] Held start_holds(Transaction& tx, const job::JobRecord& job);
+  void end_holds(Transaction& tx, const std::vector<Hold>& holds, bool never);
   /// Lanes that were put aside for this limit have their turns again.
   void open_lanes(Transaction& tx, const LimitTarget& target);
   // finish.cpp
@@ -382,7 +427,20 @@ class Backend final : public Store {
   std::int64_t failed_looks_ = 0;
   WorkerLocks locks_;
 
+  std::atomic<bool> news_ = false;     // this process has added work since the last claim
+  std::atomic<bool> writing_ = false;  // a transaction of this connection is under way
   BellTower bells_;
+
+  class Writing {
+   public:
+    explicit Writing(std::atomic<bool>& flag) : flag_(flag) { flag_ = true; }
+    ~Writing() { flag_ = false; }
+    Writing(const Writing&) = delete;
+    Writing& operator=(const Writing&) = delete;
+
+   private:
+    std::atomic<bool>& flag_;
+  };
 };
 
 /// The new values of a job that moves on after an attempt.
@@ -415,17 +473,20 @@ auto Backend::write(Sync sync, Rings rings, Body body) -> Result<std::invoke_res
   using Value = std::invoke_result_t<Body, Transaction&>;
   bool ring = rings == Rings::Yes;
   auto result = turns_.take(Turns::Kind::Write, [&] {
+    const Writing writing(writing_);
     return guarded([&]() -> Result<Value> {
       synchronous(sync);
       Transaction tx(db_, directory_, clock_, joined_ ? Transaction::Kind::Joined : Transaction::Kind::Write);
       Value value = body(tx);
+      const bool news = tx.rings();
       try {
         tx.commit();
       } catch (const SqlError& error) {
         const bool io = (error.code() & 0xff) == SQLITE_IOERR;
         return to_error(error, path_, tx.committing() && io ? Written::Unknown : Written::Nothing);
       }
-      ring = ring || tx.rings();
+      if (news) news_ = true;
+      ring = ring || news;
       return value;
     });
   });

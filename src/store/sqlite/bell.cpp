@@ -18,6 +18,7 @@ namespace {
 // write tells us. So after one that shows no commit yet the version is looked at again after 1, 2, 4 ... 512 ms.
 constexpr int kFirstRecheckMs = 1;
 constexpr int kLastRecheckMs = 512;
+constexpr std::int64_t kUnknown = -1;  // so that the first look rings
 }  // namespace
 
 SqliteBell::SqliteBell(BellTower& tower, const std::string& wal_path)
@@ -29,7 +30,7 @@ SqliteBell::SqliteBell(BellTower& tower, const std::string& wal_path)
     close(inotify_fd_);
     inotify_fd_ = -1;
   }
-  seen_ = tower_.data_version_();
+  seen_ = tower_.data_version_().value_or(kUnknown);
 }
 
 SqliteBell::~SqliteBell() {
@@ -94,8 +95,9 @@ void SqliteBell::drain_events() noexcept {
 }
 
 bool SqliteBell::version_moved() {
-  const std::int64_t now = tower_.data_version_();
-  const bool moved = std::exchange(seen_, now) != now;
+  const auto now = tower_.data_version_();
+  if (!now) return false;
+  const bool moved = std::exchange(seen_, *now) != *now;
   if (moved) recheck_ms_ = 0;
   return moved;
 }

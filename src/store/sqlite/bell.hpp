@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,8 +44,9 @@ class SqliteBell final : public Bell {
 
 class BellTower {
  public:
-  /// `data_version` answers SQLite's counter of commits by other connections.
-  BellTower(std::string wal_path, std::function<std::int64_t()> data_version)
+  /// `data_version` answers SQLite's counter of commits by other connections; nothing where this process itself writes
+  /// just now, so that the log's growth says nothing of others: then it is asked again a little later.
+  BellTower(std::string wal_path, std::function<std::optional<std::int64_t>()> data_version)
       : wal_path_(std::move(wal_path)), data_version_(std::move(data_version)) {}
 
   [[nodiscard]] std::unique_ptr<Bell> make();
@@ -53,7 +55,7 @@ class BellTower {
  private:
   friend class SqliteBell;
   const std::string wal_path_;
-  const std::function<std::int64_t()> data_version_;
+  const std::function<std::optional<std::int64_t>()> data_version_;
   std::mutex mutex_;
   std::vector<SqliteBell*> bells_;
 };

@@ -55,7 +55,10 @@ Result<FinishAndClaimAnswer> Backend::finish_and_claim(std::span<const Finish> f
                                                        std::span<const ClaimRequest> requests) {
   if (auto valid = check(finishes); !valid) return valid.error();
   if (auto valid = check(requests); !valid) return valid.error();
-  if (finishes.empty()) {  // an idle worker's look must not take the writer's lock
+  // An idle worker's look must not take the writer's lock; one that answers an enqueue of this process will find work.
+  const bool wants = std::any_of(requests.begin(), requests.end(), [](const auto& one) { return one.limit > 0; });
+  const bool news = wants && news_.exchange(false);
+  if (finishes.empty() && !news) {
     auto idle = read([&](Transaction& tx) {
       FinishAndClaimAnswer answer;
       const auto expiry = next_expiry(tx);
@@ -130,7 +133,8 @@ bool Backend::anything_to_claim(Transaction& tx, const ClaimRequest& request, st
     const std::vector<LaneKey> lanes = wanted_lanes(request, queue);
     if (is_shared(tx)) {
       for (const Wanted& one : wanted(request, lanes)) {
-        const Next next = next_of(tx, one.lane, Settle::No);
+        Fronts fronts;
+        const Next next = next_of(tx, one.lane, Settle::No, 1, fronts);
         if (next.job != 0 || next.settles) return true;
         if (next.until_us) until = sooner(until, Duration(*next.until_us - tx.wall_us()));
       }
@@ -227,7 +231,7 @@ Claimed Backend::claim_one(Transaction& tx, const ClaimRequest& request) {
       if (most <= 0) continue;
       auto claim = take(tx, request, next.id);
       if (!claim) continue;
-      answer.claims.push_back(*std::move(claim));
+      answer.claims.push_back(std::move(claim->claim));
       --most;
       --free;
     }
@@ -238,21 +242,26 @@ Claimed Backend::claim_one(Transaction& tx, const ClaimRequest& request) {
   return answer;
 }
 
-std::optional<job::Claim> Backend::take(Transaction& tx, const ClaimRequest& request, JobId id, const Next* next) {
+std::optional<Backend::Taken> Backend::take(Transaction& tx, const ClaimRequest& request, JobId id, const Next* next) {
   auto stored = read_job(id);
   if (!stored) throw SqlError(SQLITE_CORRUPT, "ready job " + std::to_string(id) + " is missing");
   const Place& place = stored->place;
   if (place.expires_us && *place.expires_us <= tx.wall_us()) return std::nullopt;  // one of too many for one call
-  if (next) take_turn(tx, *next);
-  tx.leave(place);
+  if (next) {
+    take_turn(tx, *next, place);
+  } else {
+    tx.leave(place);
+  }
   job::JobRecord& record = stored->record;
-  job::Claim claim;
+  const Held held = start_holds(tx, record);
+  Taken taken{{}, held.filled};
+  job::Claim& claim = taken.claim;
   claim.id = {id, tx.next_epoch()};
   Query(db_, Sql::InsertRunning)
       .bind(id, claim.id.epoch, request.worker, place.lane, tx.mono_us() + request.lease.count(), tx.wall_us())
+      .bind(held.text)
       .run();
   tx.count(place.lane, JobState::Running, 1);
-  if (!directory_.limits().empty()) start_holds(tx, record);
   if (held_.size() >= kMostHeld) held_.clear();
   held_[id] = held_row(*stored, claim.id.epoch);
   started(tx, id, stored->extras);
@@ -273,7 +282,7 @@ std::optional<job::Claim> Backend::take(Transaction& tx, const ClaimRequest& req
   const std::int64_t ready_us = job::tick(place.position, record.ordered ? 0 : record.priority);
   const std::int64_t since_us = std::min(ready_us, stored->due_us.value_or(ready_us));
   claim.waited = Duration(std::max<std::int64_t>(0, tx.wall_us() - since_us));
-  return claim;
+  return taken;
 }
 
 }  // namespace galley::store::sqlite

@@ -38,6 +38,7 @@ void Directory::load_settings() {
 void Directory::load_limits() {
   limits_.clear();
   limits_by_id_.clear();
+  has_limits_ = {};
   Query rows(db_, Sql::LimitsAfter);
   rows.bind(0);
   while (rows.row()) {
@@ -46,6 +47,7 @@ void Directory::load_limits() {
     one.target = {limit_scope_from(rows.text(1)).value_or(LimitScope::Name), rows.text(2), rows.text(3)};
     one.rule = {rows.small(4), rows.small(5), Duration(rows.integer(6)), rows.small(7)};
     const LimitTarget target = one.target;
+    has_limits_[static_cast<std::size_t>(target.scope)] = true;
     limits_by_id_[one.id] = &(limits_[target] = std::move(one));
   }
   Query weights(db_, Sql::HasWeights);

@@ -5,6 +5,7 @@
 //
 // Thread-safety: none; guarded by its store's mutex.
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -61,6 +62,10 @@ class Directory {
   [[nodiscard]] job::Order order(QueueKey queue) const;
   [[nodiscard]] bool has_weights() const noexcept { return has_weights_; }
   [[nodiscard]] const std::map<LimitTarget, KeptLimit>& limits() const noexcept { return limits_; }
+  /// Of this scope; else nobody needs to look for one.
+  [[nodiscard]] bool has_limits(LimitScope scope) const noexcept {
+    return has_limits_[static_cast<std::size_t>(scope)];
+  }
   /// nullptr: there is none.
   [[nodiscard]] const KeptLimit* limit(const LimitTarget& target) const;
   [[nodiscard]] const KeptLimit* limit(std::int64_t id) const;
@@ -118,6 +123,7 @@ class Directory {
   std::unordered_map<QueueKey, job::Order> orders_;  // but Fifo
   std::map<LimitTarget, KeptLimit> limits_;
   std::unordered_map<std::int64_t, const KeptLimit*> limits_by_id_;
+  std::array<bool, 4> has_limits_{};  // by LimitScope
   bool has_weights_ = false;
   std::optional<std::int64_t> max_bytes_;
   std::vector<QueueKey> new_queues_;  // of the present transaction

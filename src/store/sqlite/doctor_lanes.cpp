@@ -20,6 +20,17 @@
   "UPDATE galley_keys SET (standing, rank, under) = (SELECT " GALLEY_STANDING("galley_keys", "j") ", " \
   GALLEY_AT("galley_keys", "j") ", coalesce(j.limits, '') FROM galley_jobs j WHERE j.id = galley_keys.job)" \
   " WHERE id = ?1"
+// The limits that a claim counts under, and the key, where the last of them is one of each key (uses.hpp).
+#define GALLEY_IDS(r) \
+  "substr(" r ".holds, 1, CASE instr(" r ".holds, ':') WHEN 0 THEN length(" r ".holds)" \
+  " ELSE instr(" r ".holds, ':') - 1 END)"
+#define GALLEY_KEY(r) \
+  "CASE instr(" r ".holds, ':') WHEN 0 THEN '' ELSE substr(" r ".holds, instr(" r ".holds, ':') + 1) END"
+#define GALLEY_LAST(r, limit) \
+  "(substr(',' || " GALLEY_IDS(r) ", -length(',' || " limit ")) = ',' || " limit ")"
+#define GALLEY_COUNTS(r, limit, key) \
+  "instr(',' || " GALLEY_IDS(r) " || ',', ',' || " limit " || ',') > 0" \
+  " AND CASE WHEN " GALLEY_LAST(r, limit) " THEN " GALLEY_KEY(r) " ELSE '' END = " key
 #define GALLEY_PUT_TURNS \
   "INSERT OR REPLACE INTO galley_turns (lane, under, standing, rank, job, keyed) SELECT w.id, k.under, k.standing," \
   " k.rank, k.job, k.id FROM galley_keys k JOIN " GALLEY_THROUGH("k") " WHERE k.id = ?1 AND k.job IS NOT NULL"
@@ -61,26 +72,27 @@ std::vector<CheckedTable> key_tables() {
       {"shares_orphan", "shares of kinds that do not exist", "'lane ' || t.lane",
        "NOT EXISTS (SELECT 1 FROM galley_lanes l WHERE l.id = t.lane)", {"DELETE FROM galley_shares WHERE lane = ?1"}},
     }},
-    {"galley_holds", {"job", "limit_id", "key"}, {
-      {"holds_orphan", "limits held by jobs that do not run", "'job ' || t.job",
-       "NOT EXISTS (SELECT 1 FROM galley_running r WHERE r.id = t.job)",
-       {"DELETE FROM galley_holds WHERE job = ?1 AND limit_id = ?2 AND key = ?3"}},
-      {"holds_unmarked", "claims that would not give back what they hold", "'job ' || t.job",
-       "EXISTS (SELECT 1 FROM galley_running r WHERE r.id = t.job AND (r.held & 1) = 0)",
-       {"UPDATE galley_running SET held = held | 1 WHERE id = ?1"}},
-      {"holds_uncounted", "limits that do not count what runs under them", "'job ' || t.job",
-       "EXISTS (SELECT 1 FROM galley_limits m WHERE m.id = t.limit_id) AND NOT EXISTS (SELECT 1 FROM galley_uses u"
-       " WHERE u.limit_id = t.limit_id AND u.key = t.key)",
-       {"INSERT OR IGNORE INTO galley_uses (limit_id, key, running, arrival_us) VALUES (?2, ?3, 1, 0)"}},
+    {"galley_limits", {"id"}, {
+      {"holds_uncounted", "limits that do not count what runs under them", "'limit ' || t.id",
+       "EXISTS (SELECT 1 FROM galley_running r WHERE " GALLEY_COUNTS("r", "t.id", "''") ") AND NOT EXISTS (SELECT 1"
+       " FROM galley_uses u WHERE u.limit_id = t.id AND u.key = '')",
+       {"INSERT OR IGNORE INTO galley_uses (limit_id, key, running, arrival_us) VALUES (?1, '', 1, 0)"}},
+    }},
+    {"galley_running", {"id"}, {
+      {"holds_uncounted", "limits that do not count what runs under them", "'job ' || t.id",
+       GALLEY_KEY("t") " <> '' AND EXISTS (SELECT 1 FROM galley_limits m WHERE " GALLEY_LAST("t", "m.id")
+       " AND NOT EXISTS (SELECT 1 FROM galley_uses u WHERE u.limit_id = m.id AND u.key = " GALLEY_KEY("t") "))",
+       {"INSERT OR IGNORE INTO galley_uses (limit_id, key, running, arrival_us) SELECT m.id, " GALLEY_KEY("t") ", 1, 0"
+        " FROM galley_running t JOIN galley_limits m ON " GALLEY_LAST("t", "m.id") " WHERE t.id = ?1"}},
     }},
     {"galley_uses", {"limit_id", "key"}, {
       {"uses_orphan", "counts of limits that do not exist", "'limit ' || t.limit_id",
        "NOT EXISTS (SELECT 1 FROM galley_limits m WHERE m.id = t.limit_id)",
        {"DELETE FROM galley_uses WHERE limit_id = ?1 AND key = ?2"}},
       {"uses_count", "limits that count other claims than they have", "'limit ' || t.limit_id || ' ' || t.key",
-       "t.running <> (SELECT count(*) FROM galley_holds h WHERE h.limit_id = t.limit_id AND h.key = t.key)",
-       {"UPDATE galley_uses SET running = (SELECT count(*) FROM galley_holds h WHERE h.limit_id = ?1 AND h.key = ?2)"
-        " WHERE limit_id = ?1 AND key = ?2"}},
+       "t.running <> (SELECT count(*) FROM galley_running r WHERE " GALLEY_COUNTS("r", "t.limit_id", "t.key") ")",
+       {"UPDATE galley_uses SET running = (SELECT count(*) FROM galley_running r WHERE "
+        GALLEY_COUNTS("r", "galley_uses.limit_id", "galley_uses.key") ") WHERE limit_id = ?1 AND key = ?2"}},
     }},
     // Again, now that the counts are right.
     {"galley_keys", {"id"}, {

@@ -47,7 +47,8 @@ FinishAnswer Backend::finish_one(Transaction& tx, const Finish& finish) {
   WorkerId worker = 0;
   std::int64_t started_us = 0;
   bool cancel = false;
-  std::int64_t held = 0;
+  bool noted = false;
+  std::vector<Hold> holds;
   {
     Query taken(db_, Sql::TakeRunning);
     taken.bind(id, finish.claim.epoch);
@@ -60,12 +61,13 @@ FinishAnswer Backend::finish_one(Transaction& tx, const Finish& finish) {
     worker = taken.integer(1);
     started_us = taken.integer(2);
     cancel = taken.integer(3) != 0;
-    held = taken.integer(4);
+    noted = taken.integer(4) != 0;
+    if (!taken.null(5)) holds = holds_from(taken.text(5));
     (void)taken.row();  // to its end, or the deletion is not done
   }
   tx.count(lane, JobState::Running, -1);
   JobRow known = row_of(finish.claim);
-  if ((held & 2) != 0) known.extras |= kHasExtras;
+  if (noted) known.extras |= kHasExtras;
   const JobRow* const row = &known;
 
   const job::JobEvent event = with_cancel(finish.event, cancel);
@@ -107,7 +109,7 @@ FinishAnswer Backend::finish_one(Transaction& tx, const Finish& finish) {
   }
   write_row(db_, id, move);
   note_since(id, stands);
-  if ((held & 1) != 0) end_holds(tx, id, released);
+  end_holds(tx, holds, released);
   Place place = row->place;
   place.lane = lane;
   place.state = move.state;

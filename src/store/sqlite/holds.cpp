@@ -1,5 +1,5 @@
-// Limits. galley_uses counts what runs under each, and for a rate the time of the next start; galley_holds says which
-// limits a claim counts under, so that its end, whoever brings it about, gives back what its start took.
+// Limits. galley_uses counts what runs under each, and for a rate the time of the next start; galley_running.holds says
+// which limits a claim counts under, so that its end, whoever brings it about, gives back what its start took.
 
 #include "store/check.hpp"
 #include "store/sqlite/backend.hpp"
@@ -10,75 +10,68 @@ namespace galley::store::sqlite {
 std::vector<Backend::Bound> Backend::bounds_of(const std::string& queue, const std::string& kind,
                                                const std::string& key, const std::vector<std::string>& names) const {
   std::vector<Bound> all;
-  const auto add = [&](const LimitTarget& target, const std::string& of) {
-    const KeptLimit* const limit = directory_.limit(target);
+  const auto add = [&](LimitScope scope, const std::string& within, const std::string& name, const std::string& of) {
+    if (!directory_.has_limits(scope)) return false;
+    const KeptLimit* const limit = directory_.limit({scope, within, name});
     if (limit) all.push_back({limit, of});
     return limit != nullptr;
   };
-  add({LimitScope::Queue, "", queue}, "");
-  add({LimitScope::Kind, "", kind}, "");
-  if (!key.empty() && !add({LimitScope::Key, queue, key}, "")) add({LimitScope::Key, queue, ""}, key);
-  for (const std::string& name : names) add({LimitScope::Name, "", name}, "");
+  add(LimitScope::Queue, "", queue, "");
+  add(LimitScope::Kind, "", kind, "");
+  if (!key.empty() && !add(LimitScope::Key, queue, key, "")) add(LimitScope::Key, queue, "", key);
+  for (const std::string& name : names) add(LimitScope::Name, "", name, "");
   return all;
 }
 
-Use Backend::use_of(std::int64_t limit, const std::string& key) {
-  Query row(db_, Sql::UseOf);
-  row.bind(limit, key);
-  return row.row() ? Use{row.integer(0), row.integer(1)} : Use{};
+Room Backend::room_in(Transaction& tx, const Bound& bound) {
+  return store::room_in(bound.limit->rule, tx.uses().of(bound.limit->id, bound.key), tx.wall_us());
 }
 
-Room Backend::room_in(const Transaction& tx, const Bound& bound) {
-  return store::room_in(bound.limit->rule, use_of(bound.limit->id, bound.key), tx.wall_us());
-}
-
-bool Backend::has_room(const Transaction& tx, const LimitTarget& target, std::optional<std::int64_t>& until_us) {
-  const KeptLimit* const limit = directory_.limit(target);
+bool Backend::has_room(Transaction& tx, LimitScope scope, const std::string& name,
+                       std::optional<std::int64_t>& until_us) {
+  if (!directory_.has_limits(scope)) return true;
+  const KeptLimit* const limit = directory_.limit({scope, "", name});
   if (!limit) return true;
   const Room room = room_in(tx, {limit, ""});
   if (room.until_us && (!until_us || *room.until_us < *until_us)) until_us = room.until_us;
   return room.jobs > 0;
 }
 
-void Backend::start_holds(const Transaction& tx, const job::JobRecord& job) {
-  const std::vector<Bound> bounds = bounds_of(job.queue, job.kind, job.key, job.limits);
-  for (const Bound& bound : bounds) {
-    Use use = use_of(bound.limit->id, bound.key);
+Backend::Held Backend::start_holds(Transaction& tx, const job::JobRecord& job) {
+  Held held;
+  if (directory_.limits().empty()) return held;
+  std::vector<Hold> holds;
+  for (const Bound& bound : bounds_of(job.queue, job.kind, job.key, job.limits)) {
+    Use use = tx.uses().of(bound.limit->id, bound.key);
     count_start(bound.limit->rule, use, tx.wall_us());
-    Query(db_, Sql::PutUse).bind(bound.limit->id, bound.key, use.running, use.arrival_us).run();
-    Query(db_, Sql::InsertHold).bind(job.id, bound.limit->id, bound.key).run();
+    tx.uses().put(bound.limit->id, bound.key, use);
+    holds.push_back({bound.limit->id, bound.key});
+    held.filled = held.filled || store::room_in(bound.limit->rule, use, tx.wall_us()).jobs == 0;
   }
-  if (!bounds.empty()) Query(db_, Sql::MarkHeld).bind(job.id).run();
+  if (!holds.empty()) held.text = text_from(holds);
+  return held;
 }
 
-void Backend::end_holds(Transaction& tx, JobId id, bool never) {
-  std::vector<std::pair<std::int64_t, std::string>> holds;
-  {
-    Query rows(db_, Sql::HoldsOf);
-    rows.bind(id);
-    while (rows.row()) holds.emplace_back(rows.integer(0), rows.text(1));
-  }
+void Backend::end_holds(Transaction& tx, const std::vector<Hold>& holds, bool never) {
   for (const auto& [limit_id, key] : holds) {
     const KeptLimit* const limit = directory_.limit(limit_id);
     if (!limit) continue;  // it was removed meanwhile
-    Use use = use_of(limit_id, key);
-    count_end(limit->rule, use, never);
-    if (is_nothing(limit->rule, use, tx.wall_us())) {
-      Query(db_, Sql::DropUse).bind(limit_id, key).run();
-    } else {
-      Query(db_, Sql::PutUse).bind(limit_id, key, use.running, use.arrival_us).run();
-    }
-    if (limit->target.scope != LimitScope::Key) continue;
+    Use use = tx.uses().of(limit_id, key);
+    const LimitRule& rule = limit->rule;
+    const bool had_room = rule.rate == 0 && store::room_in(rule, use, tx.wall_us()).jobs > 0;
+    count_end(rule, use, never);
+    tx.uses().put(limit_id, key, use);
+    if (limit->target.scope != LimitScope::Key || had_room) continue;  // nobody was put aside, or they are back
     std::vector<std::int64_t> aside;
+    KeyLanes lanes(tx, db_, directory_);
+    lanes.write();
     {
       Query rows(db_, Sql::OpenKeys);
       rows.bind(limit_id, key.empty() ? limit->target.name : key);
       while (rows.row()) aside.push_back(rows.integer(0));
     }
-    KeyLanes lanes(tx, db_, directory_);
     for (const std::int64_t lane : aside) lanes.open(lane);
   }
-  Query(db_, Sql::DropHolds).bind(id).run();
 }
 
 void Backend::open_lanes(Transaction& tx, const LimitTarget& target) {
@@ -86,6 +79,7 @@ void Backend::open_lanes(Transaction& tx, const LimitTarget& target) {
   KeyLanes lanes(tx, db_, directory_);
   for (const std::string& name : {target.name, std::string()}) {
     std::vector<std::int64_t> aside;
+    lanes.write();
     {
       Query known(db_, Sql::LimitId);
       known.bind(store::name(target.scope), target.queue, name);
@@ -139,7 +133,7 @@ Result<std::vector<LimitStats>> Backend::limits() {
       Query row(db_, Sql::UsesTogether);
       row.bind(limit.id);
       if (row.row()) stats.running = row.integer(0);
-      if (!each) stats.tokens = tokens_in(limit.rule, use_of(limit.id, ""), tx.wall_us());
+      if (!each) stats.tokens = tokens_in(limit.rule, tx.uses().of(limit.id, ""), tx.wall_us());
       all.push_back(std::move(stats));
     }
     return all;
@@ -165,8 +159,8 @@ Result<Standing> Backend::standing(JobId id) {
       standing.full.push_back({bound.limit->target, until, bound.key});
     }
     if (!place.ordered) return standing;
-    const auto own = KeyLanes(tx, db_, directory_).find(place);
-    if (!own) return standing;
+    const KeyLane* const own = KeyLanes(tx, db_, directory_).find(place);
+    if (own == nullptr) return standing;
     standing.behind = own->holder;
     if (own->holder == 0) {
       Query head(db_, Sql::ReadyHead);

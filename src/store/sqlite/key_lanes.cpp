@@ -1,12 +1,17 @@
 #include "store/sqlite/key_lanes.hpp"
 
+#include <utility>
+
 #include "job/order.hpp"
 
 namespace galley::store::sqlite {
 
-std::optional<KeyLane> KeyLanes::read(Query& row) {
-  if (!row.row()) return std::nullopt;
-  KeyLane lane;
+KeyLane* KeyLanes::read(Query& row) {
+  if (!row.row()) return nullptr;
+  const auto [at, added] = tx_.key_lanes().try_emplace(row.integer(0));
+  KeptKeyLane& kept = at->second;
+  KeyLane& lane = kept.lane;
+  if (!added) return &lane;
   lane.id = row.integer(0);
   lane.lane = row.integer(1);
   lane.key = row.text(2);
@@ -18,19 +23,26 @@ std::optional<KeyLane> KeyLanes::read(Query& row) {
   lane.idle_us = row.maybe(11);
   lane.full_limit = row.maybe(12);
   lane.full_until_us = row.maybe(13);
-  return lane;
+  kept.stored = lane.head;
+  return &lane;
 }
 
-std::optional<KeyLane> KeyLanes::find(std::int64_t id) {
+KeyLane* KeyLanes::find(std::int64_t id) {
+  if (const auto at = tx_.key_lanes().find(id); at != tx_.key_lanes().end()) return &at->second.lane;
   Query row(db_, Sql::KeyById);
   row.bind(id);
   return read(row);
 }
 
-std::optional<KeyLane> KeyLanes::find(const Place& place) {
+KeyLane* KeyLanes::find(const Place& place) {
   Query row(db_, Sql::FindKey);
   row.bind(place.lane, place.key, place.ordered ? std::string_view() : std::string_view(place.limits), place.ordered);
   return read(row);
+}
+
+void KeyLanes::drop(std::int64_t id) {
+  tx_.key_lanes().erase(id);
+  Query(db_, Sql::DropKey).bind(id).run();
 }
 
 LaneKey KeyLanes::share_lane(LaneKey id) const {
@@ -39,17 +51,11 @@ LaneKey KeyLanes::share_lane(LaneKey id) const {
   return command ? directory_.find_lane(lane.queue, "", std::string(kAnyProgram)) : id;
 }
 
-Share KeyLanes::share(LaneKey lane) {
-  Query row(db_, Sql::ShareOf);
-  row.bind(share_lane(lane));
-  return row.row() ? Share{row.integer(0), row.integer(1)} : Share{};
-}
+Share KeyLanes::share(LaneKey lane) { return tx_.share(share_lane(lane)); }
 
-void KeyLanes::put_share(LaneKey lane, const Share& share) {
-  Query(db_, Sql::PutShare).bind(share_lane(lane), share.time, share.plain).run();
-}
+void KeyLanes::put_share(LaneKey lane, const Share& share) { tx_.put_share(share_lane(lane), share); }
 
-KeyLane KeyLanes::make(const Place& place) {
+KeyLane& KeyLanes::make(const Place& place) {
   KeyLane lane;
   {
     Query last(db_, Sql::NextKey);
@@ -63,12 +69,14 @@ KeyLane KeyLanes::make(const Place& place) {
   Query(db_, Sql::InsertKey).bind(lane.id, lane.lane, lane.key, lane.limits, lane.ordered, lane.turn).run();
   lane.idle_us = tx_.wall_us();
   tx_.made_key();
-  return lane;
+  KeptKeyLane& kept = tx_.key_lanes()[lane.id];
+  kept.lane = std::move(lane);
+  return kept.lane;
 }
 
 void KeyLanes::enter(const Place& place) {
-  auto found = find(place);
-  KeyLane lane = found ? *std::move(found) : make(place);
+  KeyLane* const found = find(place);
+  KeyLane& lane = found != nullptr ? *found : make(place);
   Query(db_, Sql::InsertReady).bind(keyed_jobs(place.lane), place.position, place.id).run();
   Query(db_, Sql::InsertReady).bind(lane.id, place.position, place.id).run();
   if (lane.idle_us) {
@@ -81,42 +89,51 @@ void KeyLanes::enter(const Place& place) {
 }
 
 bool KeyLanes::leave(const Place& place) {
-  auto lane = find(place);
-  if (!lane) return false;
-  int gone = Query(db_, Sql::DeleteReady).bind(keyed_jobs(place.lane), place.position, place.id).run();
-  gone &= Query(db_, Sql::DeleteReady).bind(lane->id, place.position, place.id).run();
+  KeyLane* const lane = find(place);
+  if (lane == nullptr) return false;
+  const bool gone = drop_ready(place, lane->id);
   if (!lane->head || lane->head->job == place.id || lane->ordered) settle(*lane);
+  return gone;
+}
+
+bool KeyLanes::leave(const Place& place, KeyLane& lane) {
+  const bool gone = drop_ready(place, lane.id);
+  settle(lane);
+  return gone;
+}
+
+bool KeyLanes::drop_ready(const Place& place, std::int64_t lane) {
+  int gone = Query(db_, Sql::DeleteReady).bind(keyed_jobs(place.lane), place.position, place.id).run();
+  gone &= Query(db_, Sql::DeleteReady).bind(lane, place.position, place.id).run();
   return gone == 1;
 }
 
-void KeyLanes::set_turn(const KeyLane& lane) { Query(db_, Sql::SetTurn).bind(lane.turn, lane.holder, lane.id).run(); }
-
 void KeyLanes::released(const Place& place, int weight, bool never) {
-  auto lane = find(place);
-  if (!lane) return;
+  KeyLane* const lane = find(place);
+  if (lane == nullptr) return;
   lane->turn -= kTurnCost / weight;
   if (never && lane->holder == place.id) lane->holder = 0;
   settle(*lane);
 }
 
 void KeyLanes::drop_holder(const Place& place) {
-  auto lane = find(place);
-  if (!lane || lane->holder != place.id) return;
+  KeyLane* const lane = find(place);
+  if (lane == nullptr || lane->holder != place.id) return;
   lane->holder = 0;
   settle(*lane);
 }
 
 void KeyLanes::put_aside(std::int64_t id, std::int64_t limit, std::optional<std::int64_t> until_us) {
-  auto lane = find(id);
-  if (!lane) throw SqlError(SQLITE_CORRUPT, "a turn is of a lane that does not exist");
+  KeyLane* const lane = find(id);
+  if (lane == nullptr) throw SqlError(SQLITE_CORRUPT, "a turn is of a lane that does not exist");
   lane->full_limit = limit;
   lane->full_until_us = until_us;
   settle(*lane);
 }
 
 void KeyLanes::open(std::int64_t id) {
-  auto lane = find(id);
-  if (!lane) return;
+  KeyLane* const lane = find(id);
+  if (lane == nullptr) return;
   lane->full_limit.reset();
   lane->full_until_us.reset();
   settle(*lane);
@@ -128,64 +145,70 @@ bool KeyLanes::is_empty(const KeyLane& lane) {
   return !head.row();
 }
 
-std::optional<JobId> KeyLanes::first_of(const KeyLane& lane) {
-  if (lane.holder == 0) {
-    Query head(db_, Sql::ReadyHead);
-    head.bind(lane.id, 1);
-    return head.row() ? std::optional(head.integer(1)) : std::nullopt;
-  }
-  std::int64_t position = 0;
-  {
-    Query row(db_, Sql::LookAt);
-    row.bind(lane.holder);
-    if (!row.row()) return std::nullopt;
-    position = row.integer(2);
-  }
+std::optional<KeyLane::Head> KeyLanes::first_of(const KeyLane& lane) {
+  if (lane.holder != 0) return held_by(lane);
+  Query row(db_, Sql::FirstOfKey);
+  row.bind(lane.id);
+  if (!row.row()) return std::nullopt;
+  const JobId job = row.integer(1);
+  if (row.null(2)) throw SqlError(SQLITE_CORRUPT, "ready job " + std::to_string(job) + " is missing");
+  const int priority = row.small(2);
+  const std::int64_t position = row.integer(4);
+  return KeyLane::Head{standing_of(lane.turn, priority), lane.ordered ? job::rank(position, priority) : position, job,
+                       row.null(3) ? std::string() : row.text(3)};
+}
+
+std::optional<KeyLane::Head> KeyLanes::held_by(const KeyLane& lane) {
+  Query row(db_, Sql::HeadOf);
+  row.bind(lane.holder);
+  if (!row.row()) return std::nullopt;
+  const int priority = row.small(0);
+  const std::int64_t position = row.integer(2);
   Query ready(db_, Sql::IsReady);
   ready.bind(lane.id, position, lane.holder);
-  return ready.row() ? std::optional(lane.holder) : std::nullopt;
+  if (!ready.row()) return std::nullopt;
+  return KeyLane::Head{standing_of(lane.turn, priority), lane.ordered ? job::rank(position, priority) : position,
+                       lane.holder, row.null(1) ? std::string() : row.text(1)};
 }
 
 void KeyLanes::settle(KeyLane& lane) {
-  const std::vector<LaneKey> through = directory_.claim_lanes(lane.lane);
-  if (lane.head) {
-    for (const LaneKey one : through) {
-      Query(db_, Sql::DropTurn).bind(one, lane.head->under, lane.head->standing, lane.head->rank, lane.head->job).run();
-    }
-    lane.head.reset();
-  }
-  const auto first = first_of(lane);
-  if (!first && is_empty(lane)) {
+  auto first = first_of(lane);
+  if (!first && (lane.holder == 0 || is_empty(lane))) {
     if (!lane.idle_us) lane.idle_us = tx_.wall_us();
   } else {
     lane.idle_us.reset();
   }
-  if (first && !lane.full_limit) {
-    Query row(db_, Sql::HeadOf);
-    row.bind(*first);
-    if (!row.row()) throw SqlError(SQLITE_CORRUPT, "ready job " + std::to_string(*first) + " is missing");
-    const int priority = row.small(0);
-    const std::int64_t position = row.integer(2);
-    lane.head = {standing_of(lane.turn, priority), lane.ordered ? job::rank(position, priority) : position, *first,
-                 row.null(1) ? std::string() : row.text(1)};
-  }
-  std::optional<std::int64_t> standing, rank, job;
-  std::optional<std::string_view> under;
-  if (lane.head) {
-    for (const LaneKey one : through) {
-      Query(db_, Sql::InsertTurn)
-          .bind(one, lane.head->under, lane.head->standing, lane.head->rank, lane.head->job, lane.id)
-          .run();
+  lane.head = lane.full_limit ? std::nullopt : std::move(first);
+  tx_.key_lanes().at(lane.id).changed = true;
+}
+
+void KeyLanes::write() {
+  for (auto& [id, kept] : tx_.key_lanes()) {
+    if (!std::exchange(kept.changed, false)) continue;
+    const KeyLane& lane = kept.lane;
+    if (lane.head != kept.stored) {
+      for (const LaneKey through : directory_.claim_lanes(lane.lane)) {
+        if (const auto& old = kept.stored) {
+          Query(db_, Sql::DropTurn).bind(through, old->under, old->standing, old->rank, old->job).run();
+        }
+        if (const auto& now = lane.head) {
+          Query(db_, Sql::InsertTurn).bind(through, now->under, now->standing, now->rank, now->job, id).run();
+        }
+      }
+      kept.stored = lane.head;
     }
-    standing = lane.head->standing;
-    rank = lane.head->rank;
-    job = lane.head->job;
-    under = lane.head->under;
+    std::optional<std::int64_t> standing, rank, job;
+    std::optional<std::string_view> under;
+    if (lane.head) {
+      standing = lane.head->standing;
+      rank = lane.head->rank;
+      job = lane.head->job;
+      under = lane.head->under;
+    }
+    Query(db_, Sql::PutKey)
+        .bind(lane.turn, lane.holder, standing, rank, job, under, lane.idle_us, lane.full_limit, lane.full_until_us, id)
+        .run();
   }
-  Query(db_, Sql::PutKey)
-      .bind(lane.turn, lane.holder, standing, rank, job, under, lane.idle_us, lane.full_limit, lane.full_until_us,
-            lane.id)
-      .run();
 }
 
 }  // namespace galley::store::sqlite

@@ -8,7 +8,7 @@
 namespace galley::store::sqlite {
 
 /// Raised with every change of the tables; a migration from each older one stands in schema.cpp.
-inline constexpr int kSchemaVersion = 3;
+inline constexpr int kSchemaVersion = 4;
 
 /// Creates the file (mode 0600) if there is none; refuses a directory, and a network file system unless forced.
 /// Throws Refused.

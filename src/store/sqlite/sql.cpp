@@ -27,11 +27,11 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
                      " ON CONFLICT (name) DO UPDATE SET value = excluded.value"},
   {Sql::DropMaxBytes, "DELETE FROM galley_meta WHERE name = 'max_bytes'"},
 
-  {Sql::ReadClock,   "SELECT next_job, tick, epoch, signals, enqueued_us, names, settings,"
+  {Sql::ReadClock,   "SELECT next_job, tick, epoch, signals, enqueued_us, names, options,"
                      " EXISTS (SELECT 1 FROM galley_schedules WHERE name > ''),"
                      " EXISTS (SELECT 1 FROM galley_keys WHERE id > 0) FROM galley_clock WHERE only = 1"},
   {Sql::WriteClock,  "UPDATE galley_clock SET next_job = ?, tick = ?, epoch = ?, signals = ?, enqueued_us = ?,"
-                     " names = ?, settings = ? WHERE only = 1"},
+                     " names = ?, options = ? WHERE only = 1"},
 
   {Sql::NewQueues,   "SELECT id, name FROM galley_queues WHERE id > ? ORDER BY id"},
   {Sql::InsertQueue, "INSERT INTO galley_queues (id, name) VALUES (?, ?)"},
@@ -104,6 +104,8 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
   {Sql::SetSince, "UPDATE galley_jobs SET due_us = ? WHERE id = ?"},
   {Sql::SetLimits, "UPDATE galley_jobs SET limits = ?, ordered = ?, expect_us = ? WHERE id = ?"},
   {Sql::HeadOf, "SELECT priority, limits, position FROM galley_jobs WHERE id = ?"},
+  {Sql::FirstOfKey, "SELECT r.rank, r.id, j.priority, j.limits, j.position FROM galley_ready r"
+                     " LEFT JOIN galley_jobs j ON j.id = r.id WHERE r.lane = ? ORDER BY r.rank, r.id LIMIT 1"},
 
   {Sql::InsertReady, "INSERT INTO galley_ready (lane, rank, id) VALUES (?, ?, ?)"},
   {Sql::DeleteReady, "DELETE FROM galley_ready WHERE lane = ? AND rank = ? AND id = ?"},
@@ -118,8 +120,8 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
   {Sql::ScheduledAfter, "SELECT due_us, id FROM galley_scheduled WHERE queue = ? AND (due_us, id) > (?, ?)"
                      " ORDER BY due_us, id LIMIT ?"},
 
-  {Sql::InsertRunning, "INSERT INTO galley_running (id, epoch, worker, lane, lease_us, started_us) VALUES (?, ?, ?, ?, ?, ?)"},
-  {Sql::TakeRunning, "DELETE FROM galley_running WHERE id = ? AND epoch = ? RETURNING lane, worker, started_us, cancel, held"},
+  {Sql::InsertRunning, "INSERT INTO galley_running (id, epoch, worker, lane, lease_us, started_us, holds) VALUES (?, ?, ?, ?, ?, ?, ?)"},
+  {Sql::TakeRunning, "DELETE FROM galley_running WHERE id = ? AND epoch = ? RETURNING lane, worker, started_us, cancel, noted, holds"},
   {Sql::FindRunning, "SELECT epoch, worker, started_us, cancel FROM galley_running WHERE id = ?"},
   {Sql::RenewRunning, "UPDATE galley_running SET lease_us = ? WHERE id = ? AND epoch = ? RETURNING lane, cancel"},
   {Sql::CancelRunning, "UPDATE galley_running SET cancel = 1 WHERE id = ?"},
@@ -246,10 +248,6 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
   {Sql::UsesTogether, "SELECT coalesce(sum(running), 0) FROM galley_uses WHERE limit_id = ?"},
   {Sql::OverUses, "SELECT limit_id, key FROM galley_uses INDEXED BY galley_uses_over WHERE running = 0 AND arrival_us < ?"
                      " ORDER BY arrival_us LIMIT ?"},
-  {Sql::InsertHold, "INSERT INTO galley_holds (job, limit_id, key) VALUES (?, ?, ?)"},
-  {Sql::HoldsOf, "SELECT limit_id, key FROM galley_holds WHERE job = ?"},
-  {Sql::DropHolds, "DELETE FROM galley_holds WHERE job = ?"},
-  {Sql::MarkHeld, "UPDATE galley_running SET held = held | 1 WHERE id = ?"},
   {Sql::HasWeights, "SELECT 1 FROM galley_weights WHERE queue > 0 LIMIT 1"},
   {Sql::WeightOf, "SELECT weight FROM galley_weights WHERE queue = ? AND key = ?"},
   {Sql::PutWeight, "INSERT INTO galley_weights (queue, key, weight) VALUES (?, ?, ?)"
@@ -266,7 +264,6 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
   {Sql::InsertKey, "INSERT INTO galley_keys (id, lane, key, limits, ordered, turn) VALUES (?, ?, ?, ?, ?, ?)"},
   {Sql::PutKey, "UPDATE galley_keys SET turn = ?, holder = ?, standing = ?, rank = ?, job = ?, under = ?, idle_us = ?, full_limit = ?,"
                      " full_until_us = ? WHERE id = ?"},
-  {Sql::SetTurn, "UPDATE galley_keys SET turn = ?, holder = ? WHERE id = ?"},
   {Sql::DropKey, "DELETE FROM galley_keys WHERE id = ?"},
   {Sql::IdleKeys, "SELECT id FROM galley_keys INDEXED BY galley_keys_idle WHERE idle_us < ? AND holder = 0"
                      " ORDER BY idle_us LIMIT ?"},
@@ -279,7 +276,7 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
   {Sql::NextUnder, "SELECT under FROM galley_turns WHERE lane = ? AND under >= ? ORDER BY under LIMIT 1"},
   {Sql::TurnsOf, "SELECT t.standing, t.rank, t.job, t.keyed, k.lane, k.key FROM galley_turns t JOIN galley_keys k ON k.id = t.keyed"
                      " WHERE t.lane = ? AND t.under = ? ORDER BY t.standing, t.rank, t.job LIMIT ?"},
-  {Sql::MarkNoted,   "UPDATE galley_running SET held = held | 2 WHERE id = ?"},
+  {Sql::MarkNoted,   "UPDATE galley_running SET noted = 1 WHERE id = ?"},
 }};
 // clang-format on
 

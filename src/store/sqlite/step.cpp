@@ -115,7 +115,7 @@ void Backend::recover_one(Transaction& tx, JobId id, std::int64_t epoch, StepAns
   const std::string worker = worker_name(taken.integer(1));
   const std::int64_t started_us = taken.integer(2);
   const bool cancel = taken.integer(3) != 0;
-  const bool held = (taken.integer(4) & 1) != 0;
+  const std::vector<Hold> holds = taken.null(5) ? std::vector<Hold>() : holds_from(taken.text(5));
   (void)taken.row();
   tx.count(lane, JobState::Running, -1);
   const auto row = read_row(db_, id);
@@ -147,7 +147,7 @@ void Backend::recover_one(Transaction& tx, JobId id, std::int64_t epoch, StepAns
   keep_attempt(id, move.counters.attempts, crashed, started_us, tx.wall_us(), worker);
   write_row(db_, id, move);
   note_since(id, stands);
-  if (held) end_holds(tx, id, false);
+  end_holds(tx, holds, false);
   Place place = row->place;
   place.lane = lane;
   place.state = move.state;

@@ -64,6 +64,11 @@ void Transaction::commit() {
     for (const auto& [queue, change] : waiting_) {
       if (change.by != 0) Query(db_, Sql::AddWaiting).bind(change.by, queue).run();
     }
+    for (const auto& [lane, kept] : shares_) {
+      if (kept.changed) Query(db_, Sql::PutShare).bind(lane, kept.share.time, kept.share.plain).run();
+    }
+    uses_.write(directory_, wall_us_);
+    KeyLanes(*this, db_, directory_).write();
     if (directory_.has_grown()) touched(), ++names_;
     if (clock_changed_) {
       Query(db_, Sql::WriteClock).bind(next_id_, tick_, epoch_, signals_, enqueued_us_, names_, config_).run();
@@ -96,6 +101,16 @@ std::int64_t Transaction::waiting(QueueKey queue) {
   return *change.before + change.by;
 }
 
+Share Transaction::share(LaneKey lane) {
+  const auto [at, added] = shares_.try_emplace(lane);
+  if (added) {
+    Query row(db_, Sql::ShareOf);
+    row.bind(lane);
+    if (row.row()) at->second.share = {row.integer(0), row.integer(1)};
+  }
+  return at->second.share;
+}
+
 bool Transaction::rings() const noexcept {
   return rings_ || std::any_of(waiting_.begin(), waiting_.end(), [](const auto& one) { return one.second.by < 0; });
 }
@@ -124,7 +139,7 @@ void Transaction::enter(const Place& place) {
   count(place.lane, place.state, 1);
 }
 
-void Transaction::leave(const Place& place) {
+void Transaction::leave(const Place& place, KeyLane* known) {
   int gone = 1;
   if (place.expires_us && !is_ended(place.state)) {
     gone = Query(db_, Sql::DeleteExpiring).bind(*place.expires_us, place.id).run();
@@ -132,7 +147,8 @@ void Transaction::leave(const Place& place) {
   switch (place.state) {
     case JobState::Ready:
       if (place.keyed()) {
-        gone &= KeyLanes(*this, db_, directory_).leave(place) ? 1 : 0;
+        KeyLanes lanes(*this, db_, directory_);
+        gone &= (known != nullptr ? lanes.leave(place, *known) : lanes.leave(place)) ? 1 : 0;
         break;
       }
       for (const LaneKey lane : directory_.waiting_lanes(place.lane)) {

@@ -13,6 +13,8 @@
 
 #include "base/clock.hpp"
 #include "store/sqlite/directory.hpp"
+#include "store/sqlite/key_lane.hpp"
+#include "store/sqlite/uses.hpp"
 
 namespace galley::store::sqlite {
 
@@ -100,7 +102,16 @@ class Transaction {
 
   /// Adds or removes the row that a waiting or ended job has in its hot table, and counts it. Not for Running.
   void enter(const Place& place);
-  void leave(const Place& place);
+  void leave(const Place& place) { leave(place, nullptr); }
+  /// `known`: the lane from which a keyed job is claimed, with what the claim changes about it.
+  void leave(const Place& place, KeyLane* known);
+
+  [[nodiscard]] Uses& uses() noexcept { return uses_; }
+  /// What the lanes have in common that share under `lane`; written at the commit, where it was changed.
+  [[nodiscard]] Share share(LaneKey lane);
+  void put_share(LaneKey lane, const Share& share) { shares_[lane] = {share, true}; }
+  /// Those that were read, by id: for KeyLanes alone.
+  [[nodiscard]] std::map<std::int64_t, KeptKeyLane>& key_lanes() noexcept { return key_lanes_; }
 
  private:
   void touched() noexcept { clock_changed_ = true; }
@@ -133,6 +144,13 @@ class Transaction {
     std::int64_t by = 0;
   };
   std::map<QueueKey, Waiting> waiting_;  ///< of queues that have a bound
+  Uses uses_{db_};
+  struct KeptShare {
+    Share share;
+    bool changed = false;
+  };
+  std::map<LaneKey, KeptShare> shares_;
+  std::map<std::int64_t, KeptKeyLane> key_lanes_;
 };
 
 }  // namespace galley::store::sqlite
