@@ -13,6 +13,18 @@ namespace {
 /// No wait is longer, so that a duration from now to "never" is never handed to the system.
 constexpr Duration kLongestWait = std::chrono::hours(1);
 
+/// Of the threads of one pool's slots. No more attempts than slots are given to it, so its queue never fills.
+PoolOptions threads_for(const std::string& name, std::size_t slots) {
+  constexpr std::size_t kWorkers = 1'000;  // of one dispatcher
+  PoolOptions options;
+  options.name = name;
+  options.dispatchers = static_cast<int>((slots + kWorkers - 1) / kWorkers);
+  options.workers = static_cast<int>(std::min(slots, kWorkers));
+  options.capacity = slots;
+  options.on_demand = true;
+  return options;
+}
+
 Duration from_now(base::Mono until, base::Mono now) noexcept {
   return until >= now + kLongestWait ? kLongestWait : std::max(Duration{0}, until - now);
 }
@@ -30,7 +42,10 @@ WorkerRun::WorkerRun(store::Store& store, RunSettings settings, Executor executo
       stacks_(settings_.stack_signal == 0 ? nullptr : std::make_unique<StackTaker>(settings_.stack_signal)),
       bell_(store.bell()),
       dispatcher_(store, shared_, *this, clock, logger_,
-                  [this](const job::JobRecord& job) { return executor_.serves(job); }) {}
+                  [this](const job::JobRecord& job) { return executor_.serves(job); }) {
+  const SlotPools& pools = shared_.core.pools();
+  for (std::size_t at = 0; at < pools.count(); ++at) pools_.emplace_back(threads_for(pools.name(at), pools.most(at)));
+}
 
 WorkerRun::~WorkerRun() { end_watch(); }
 
@@ -139,7 +154,8 @@ void WorkerRun::adopt(Start& start) {
 bool WorkerRun::launch(SlotId slot) {
   auto attempt = attempt_in(slot);
   GALLEY_ASSERT(attempt != nullptr);
-  if (slots_.start(slot, [this, slot, attempt]() mutable { run_attempts(slot, std::move(attempt)); })) return true;
+  WorkerPool& pool = pools_[shared_.core.pools().pool_of(slot)];
+  if (pool.try_submit([this, slot, attempt] { run_attempts(slot, attempt); }) == Submitted::Accepted) return true;
   const std::lock_guard lock(shared_.mutex);
   attempts_.erase(slot);
   return false;

@@ -4,11 +4,13 @@
 //   the thread that calls run()   the dispatcher's turns; waits at the store's bell in between
 //   the watchdog                  does to running attempts what is due: time-outs fire also while the dispatcher is
 //                                 blocked in the store; and puts idle slots to claims ahead that nobody came for
-//   one thread a slot             runs attempts, tells the core how each ended, and takes what was claimed ahead
+//   a WorkerPool for each pool    its threads, of which there are as many as slots that have been in use at once, run
+//                                 attempts, tell the core how each ended, and take what was claimed ahead
 //
 // Thread-safety: run() once; stop() and hurry() from any thread.
 
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <memory>
 #include <thread>
@@ -16,7 +18,7 @@
 #include "engine/attempt.hpp"
 #include "engine/dispatcher.hpp"
 #include "engine/executor.hpp"
-#include "engine/slots.hpp"
+#include "galley/runtime/worker_pool.hpp"
 
 namespace galley::engine {
 
@@ -83,7 +85,7 @@ class WorkerRun final : private Runner {
   bool watch_over_ = false;
 
   std::thread watchdog_;
-  Slots slots_;  ///< last: its threads use the rest
+  std::deque<WorkerPool> pools_;  ///< by pool; last: their threads use the rest
 };
 
 }  // namespace galley::engine
