@@ -45,6 +45,7 @@ WorkerRun::WorkerRun(store::Store& store, RunSettings settings, Executor executo
                   [this](const job::JobRecord& job) { return executor_.serves(job); }) {
   const SlotPools& pools = shared_.core.pools();
   for (std::size_t at = 0; at < pools.count(); ++at) pools_.emplace_back(threads_for(pools.name(at), pools.most(at)));
+  if (executor_.has_coroutines()) loop_ = std::make_unique<CoroutineLoop>(clock, logger_);
 }
 
 WorkerRun::~WorkerRun() { end_watch(); }
@@ -55,6 +56,12 @@ Result<WorkerReport> WorkerRun::run() {
   {
     const std::lock_guard lock(shared_.mutex);
     shared_.core.joined(*worker);
+  }
+  if (loop_) {
+    if (auto opened = loop_->open(); !opened) {
+      leave(*worker);
+      return opened.error();
+    }
   }
   try {
     watchdog_ = std::thread(&WorkerRun::watch, this);
@@ -154,6 +161,10 @@ void WorkerRun::adopt(Start& start) {
 bool WorkerRun::launch(SlotId slot) {
   auto attempt = attempt_in(slot);
   GALLEY_ASSERT(attempt != nullptr);
+  if (const auto chain = executor_.coroutine(attempt->claim())) {
+    run_coroutine(slot, *chain, std::move(attempt));
+    return true;
+  }
   WorkerPool& pool = pools_[shared_.core.pools().pool_of(slot)];
   if (pool.try_submit([this, slot, attempt] { run_attempts(slot, attempt); }) == Submitted::Accepted) return true;
   const std::lock_guard lock(shared_.mutex);
@@ -162,7 +173,19 @@ bool WorkerRun::launch(SlotId slot) {
 }
 
 void WorkerRun::run_attempts(SlotId slot, std::shared_ptr<RunningAttempt> attempt) {
-  while (attempt) attempt = ended(slot, *attempt, executor_.execute(*attempt));
+  while (attempt) {
+    attempt = ended(slot, *attempt, executor_.execute(*attempt));
+    if (!attempt) return;
+    if (const auto chain = executor_.coroutine(attempt->claim())) {
+      return run_coroutine(slot, *chain, std::move(attempt));
+    }
+  }
+}
+
+void WorkerRun::run_coroutine(SlotId slot, const CoroutineChain& chain, std::shared_ptr<RunningAttempt> attempt) {
+  loop_->start(chain, attempt, [this, slot, attempt](AttemptEnd end) {
+    if (ended(slot, *attempt, std::move(end)) != nullptr) dispatcher_.start(slot);
+  });
 }
 
 std::shared_ptr<RunningAttempt> WorkerRun::ended(SlotId slot, const RunningAttempt& attempt, AttemptEnd end) {
@@ -267,7 +290,13 @@ void WorkerRun::report_stuck(RunningAttempt& attempt, StopReason reason) {
                               {"kind", attempt.kind()},
                               {"why", name(reason)},
                               {"stuck_slots", std::int64_t{stuck}},
-                              {"stack", stacks_ ? attempt.stack(*stacks_) : std::string()}});
+                              {"stack", stack_of(attempt)}});
+}
+
+/// A coroutine has none of its own: then it is what the loop does, which says whether something holds it up.
+std::string WorkerRun::stack_of(RunningAttempt& attempt) {
+  if (!stacks_) return {};
+  return executor_.coroutine(attempt.claim()) ? "of its loop: " + loop_->stack(*stacks_) : attempt.stack(*stacks_);
 }
 
 void WorkerRun::end_watch() noexcept {

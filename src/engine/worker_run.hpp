@@ -6,6 +6,7 @@
 //                                 blocked in the store; and puts idle slots to claims ahead that nobody came for
 //   a WorkerPool for each pool    its threads, of which there are as many as slots that have been in use at once, run
 //                                 attempts, tell the core how each ended, and take what was claimed ahead
+//   the loop                      does the same for all attempts of coroutine handlers, whatever their pool
 //
 // Thread-safety: run() once; stop() and hurry() from any thread.
 
@@ -62,7 +63,9 @@ class WorkerRun final : private Runner {
   void end_watch() noexcept;
   void carry_out(const Action& action);
   void report_stuck(RunningAttempt& attempt, StopReason reason);
+  [[nodiscard]] std::string stack_of(RunningAttempt& attempt);
   void run_attempts(SlotId slot, std::shared_ptr<RunningAttempt> attempt);
+  void run_coroutine(SlotId slot, const CoroutineChain& chain, std::shared_ptr<RunningAttempt> attempt);
   /// Gives what the slot is to run next.
   [[nodiscard]] std::shared_ptr<RunningAttempt> ended(SlotId slot, const RunningAttempt& attempt, AttemptEnd end);
   void wake_dispatcher();
@@ -85,7 +88,8 @@ class WorkerRun final : private Runner {
   bool watch_over_ = false;
 
   std::thread watchdog_;
-  std::deque<WorkerPool> pools_;  ///< by pool; last: their threads use the rest
+  std::deque<WorkerPool> pools_;          ///< by pool; their threads use the rest
+  std::unique_ptr<CoroutineLoop> loop_;  ///< none where no handler is a coroutine; its thread uses the rest
 };
 
 }  // namespace galley::engine
