@@ -25,7 +25,8 @@ FOLDERS = {
 # Public headers that speak of queues, workers and typed payloads are not for the folders below the engine.
 ENGINE_HEADERS = {'galley/worker.hpp', 'galley/queue.hpp', 'galley/payload.hpp', 'galley/galley.hpp',
                   'galley/middleware.hpp', 'galley/batch.hpp', 'galley/receipt.hpp', 'galley/schedule.hpp',
-                  'galley/testkit.hpp', 'galley/sqlite.hpp', 'galley/resume.hpp', 'galley/split.hpp'}
+                  'galley/testkit.hpp', 'galley/sqlite.hpp', 'galley/resume.hpp', 'galley/split.hpp',
+                  'galley/coroutine.hpp'}
 ABOVE_STORE = {'engine', 'session', 'testkit', 'http', 'load', 'cli', 'apps'}
 
 # A library's headers, the files that may include them (by the start of their path), and what everybody else uses.
@@ -43,7 +44,7 @@ LIBRARIES = [
     (r'boost/beast', ['include/galley/http/', 'src/http/', 'src/load/', 'tests/'], 'src/http'),
     (r'boost/url', ['src/http/', 'src/load/', 'tests/'], 'load/http_load.hpp'),
     (r'boost/asio',
-     ['include/galley/runtime/', 'include/galley/http/', 'src/runtime/', 'src/store/redis/',
+     ['include/galley/coroutine.hpp', 'include/galley/runtime/', 'include/galley/http/', 'src/runtime/', 'src/store/redis/',
       'src/engine/', 'src/http/', 'src/load/', 'src/cli/', 'apps/', 'tests/',
       'bench/', 'examples/'], 'a rule that takes `now`, with a shell in src/runtime'),
     (r'boost/(describe|mp11)', ['include/galley/payload.hpp', 'src/', 'tests/', 'bench/', 'examples/'],

@@ -111,6 +111,13 @@ class Attempt {
 /// Nothing returned: done, unless it has seen a stop request (see Attempt::stop_requested).
 using Handler = std::function<std::optional<Outcome>(Attempt&, std::string_view payload)>;
 
+/// A handler that is a coroutine (galley/coroutine.hpp): while it waits it takes a slot, and no thread.
+class CoroutineHandler;
+
+/// Whether a handler that returns this is a coroutine. galley/coroutine.hpp knows those that are.
+template <class Returned>
+struct CoroutineResult : std::false_type {};
+
 /// What a worker is doing, for whoever watches over it.
 struct WorkerPulse {
   int slots = 0;               ///< of all its pools
@@ -172,23 +179,36 @@ class Worker {
 
   /// A handler is called by several slots at once, so what it shares must be thread-safe.
   /// Typed arguments (galley/payload.hpp): f(Attempt&, const Args&) -> void or Outcome.
+  /// With galley/coroutine.hpp f may also be a coroutine, whose awaitable<...> gives the same.
   template <class Args, class F>
   Worker& handle(std::string_view kind, F f) {
-    return handle_bytes(kind, [f = std::move(f)](Attempt& attempt, std::string_view payload) mutable {
-      auto args = Codec<Args>::decode(payload);
-      if (!args) return std::optional(Outcome::fail(args.error().message));  // a newer worker may understand it
-      return call(f, attempt, static_cast<const Args&>(*args));
-    });
+    using Coroutine = CoroutineResult<std::invoke_result_t<F&, Attempt&, const Args&>>;
+    if constexpr (Coroutine::value) {
+      return handle_coroutine(kind, Coroutine::template of_args<Args>(std::move(f)));
+    } else {
+      return handle_bytes(kind, [f = std::move(f)](Attempt& attempt, std::string_view payload) mutable {
+        auto args = Codec<Args>::decode(payload);
+        if (!args) return std::optional(Outcome::fail(args.error().message));  // a newer worker may understand it
+        return call(f, attempt, static_cast<const Args&>(*args));
+      });
+    }
   }
-  /// Raw bytes: f(Attempt&, std::string_view) -> void, Outcome or std::optional<Outcome>.
+  /// Raw bytes: f(Attempt&, std::string_view) -> void, Outcome or std::optional<Outcome>, or a coroutine of these.
   template <class F>
   Worker& handle(std::string_view kind, F f) {
-    return handle_bytes(kind, [f = std::move(f)](Attempt& attempt, std::string_view payload) mutable {
-      return call(f, attempt, payload);
-    });
+    using Coroutine = CoroutineResult<std::invoke_result_t<F&, Attempt&, const std::string_view&>>;
+    if constexpr (Coroutine::value) {
+      return handle_coroutine(kind, Coroutine::of_bytes(std::move(f)));
+    } else {
+      return handle_bytes(kind, [f = std::move(f)](Attempt& attempt, std::string_view payload) mutable {
+        return call(f, attempt, payload);
+      });
+    }
   }
   /// Throws Exception (InvalidInput) on a bad kind, or one that has a handler already.
   Worker& handle_bytes(std::string_view kind, Handler handler);
+  /// The same.
+  Worker& handle_coroutine(std::string_view kind, std::shared_ptr<CoroutineHandler> handler);
   /// Jobs of `other` are run by the handler of `kind`, which must be there: the way to rename a kind while jobs of the
   /// old name still wait. Throws as handle_bytes.
   Worker& alias(std::string_view other, std::string_view kind);
@@ -196,7 +216,8 @@ class Worker {
   /// 366 days. Throws Exception (InvalidInput) on a bad kind or time.
   Worker& timeout(std::string_view kind, Duration timeout);
 
-  /// Slots 1..10,000 bound to queues: "a" (default: the pool's name), "a,b" strict order, "a*3,b*1" by weight.
+  /// Slots 1..10,000 bound to queues: "a" (default: the pool's name), "a,b" strict order, "a*3,b*1" by weight. There are
+  /// as many threads as have been needed at once for handlers that are no coroutines, and for commands.
   /// Without any pool: "default" with one slot a core. Throws Exception (InvalidInput).
   Worker& pool(std::string_view name, int slots, std::string_view queues = {});
 
@@ -209,12 +230,17 @@ class Worker {
   void hurry() noexcept;
 
  private:
+  void check_new(std::string_view kind, bool empty) const;
   template <class F, class Args>
   static std::optional<Outcome> call(F& f, Attempt& attempt, const Args& args) {
-    if constexpr (std::is_void_v<std::invoke_result_t<F&, Attempt&, const Args&>>) {
+    using Returned = std::invoke_result_t<F&, Attempt&, const Args&>;
+    if constexpr (std::is_void_v<Returned>) {
       f(attempt, args);
       return std::nullopt;
     } else {
+      static_assert(std::is_convertible_v<Returned, std::optional<Outcome>>,
+                    "a handler returns void, Outcome or std::optional<Outcome>, or, where galley/coroutine.hpp is "
+                    "included, a boost::asio::awaitable of these");
       return f(attempt, args);
     }
   }

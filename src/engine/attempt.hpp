@@ -49,6 +49,10 @@ class RunningAttempt final : public Attempt {
   [[nodiscard]] Result<void> result(std::string bytes) override;
 
   // What the worker does.
+  /// As stop_token(), which counts as having looked.
+  [[nodiscard]] std::stop_token stop_token_unseen() const noexcept { return stop_.get_token(); }
+  /// Its coroutine was cancelled: it has looked.
+  void saw_stop() noexcept { looked_ = true; }
   /// The calling thread runs its handler from now on, until it leaves.
   void enter() noexcept;
   void leave() noexcept;

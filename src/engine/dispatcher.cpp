@@ -97,12 +97,14 @@ Turn Dispatcher::act(const Exchange& exchange) {
 }
 
 void Dispatcher::start(const std::vector<Start>& starts) {
-  for (const Start& start : starts) {
-    if (runner_.launch(start.slot)) continue;
-    logger_.error("job.not_started", {{"slot", std::int64_t{start.slot}}, {"error", "no thread could be started"}});
-    const std::lock_guard lock(shared_.mutex);
-    shared_.core.on_not_started(start.slot, clock_.mono());
-  }
+  for (const Start& one : starts) start(one.slot);
+}
+
+void Dispatcher::start(SlotId slot) {
+  if (runner_.launch(slot)) return;
+  logger_.error("job.not_started", {{"slot", std::int64_t{slot}}, {"error", "no thread could be started"}});
+  const std::lock_guard lock(shared_.mutex);
+  shared_.core.on_not_started(slot, clock_.mono());
 }
 
 Turn Dispatcher::act(const Renew& renew) {

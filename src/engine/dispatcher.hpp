@@ -59,6 +59,7 @@ class Dispatcher {
   [[nodiscard]] Turn turn();
   /// Launches what the runner has adopted.
   void start(const std::vector<Start>& starts);
+  void start(SlotId slot);
 
  private:
   Turn act(const Exchange& exchange);

@@ -100,9 +100,24 @@ std::string thrown_type() {
 
 }  // namespace
 
+void put_thrown(const std::exception_ptr& thrown, AttemptEnd& end) {
+  end.implied = true;
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& what) {
+    end.report.error_class = thrown_type();
+    end.outcome = Outcome::fail(*what.what() != '\0' ? what.what() : "an exception without a text");
+  } catch (...) {
+    end.report.error_class = thrown_type();
+    end.outcome = Outcome::fail("unknown exception");
+  }
+}
+
 Executor::Executor(Handlers handlers, AllowedPrograms programs, const base::Clock& clock,
-                   std::vector<std::shared_ptr<Middleware>> middleware, store::Store* store)
+                   std::vector<std::shared_ptr<Middleware>> middleware, store::Store* store,
+                   CoroutineHandlers coroutines)
     : handlers_(std::move(handlers)),
+      coroutines_(std::move(coroutines)),
       middleware_(std::move(middleware)),
       programs_(std::move(programs)),
       claimable_(programs_.claimable()),
@@ -119,14 +134,8 @@ AttemptEnd Executor::execute(RunningAttempt& attempt) const {
   attempt.enter();
   try {
     end.outcome = through(0, attempt, attempt.claim().payload, run);
-  } catch (const std::exception& thrown) {
-    end.report.error_class = thrown_type();
-    end.outcome = Outcome::fail(*thrown.what() != '\0' ? thrown.what() : "an exception without a text");
-    end.implied = true;
   } catch (...) {
-    end.report.error_class = thrown_type();
-    end.outcome = Outcome::fail("unknown exception");
-    end.implied = true;
+    put_thrown(std::current_exception(), end);
   }
   attempt.leave();
   end.report.run_time = clock_.mono() - begin;
@@ -141,8 +150,15 @@ std::optional<Outcome> Executor::through(std::size_t at, RunningAttempt& attempt
                                      [&, at](std::string_view inner) { return through(at + 1, attempt, inner, run); });
 }
 
+std::optional<CoroutineChain> Executor::coroutine(const job::Claim& claim) const {
+  if (claim.content == job::Content::Command) return std::nullopt;
+  const auto at = coroutines_.find(claim.kind);
+  if (at == coroutines_.end()) return std::nullopt;
+  return CoroutineChain{at->second.get(), middleware_};
+}
+
 bool Executor::serves(const job::JobRecord& job) const {
-  if (job.content != job::Content::Command) return handlers_.contains(job.kind);
+  if (job.content != job::Content::Command) return handlers_.contains(job.kind) || coroutines_.contains(job.kind);
   return programs_.any() || std::find(claimable_.begin(), claimable_.end(), job.program) != claimable_.end();
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 // Free slots by pool, and what each pool asks of the store next. Pure: no threads, no I/O, no clock.
 //
+// Thread-safety: none, but what does not change may be read by any thread: count, name, slots_of, most and pool_of.
+//
 // A pool asks for as many jobs as it has free slots that no claim ahead waits for, of those kinds that have room there
 // (engine/rooms.hpp: one request, or several); and, in a request of its own, for more of those kinds that are brief
 // (engine/ahead.hpp). A slot is open when a job of any kind may take it.
@@ -45,6 +47,8 @@ class SlotPools {
   [[nodiscard]] int free() const;
   [[nodiscard]] std::size_t count() const noexcept { return pools_.size(); }
   [[nodiscard]] std::size_t slots_of(std::size_t pool) const { return pools_[pool].slots; }
+  /// And one above them, if there may ever be one.
+  [[nodiscard]] std::size_t most(std::size_t pool) const { return pools_[pool].most; }
   [[nodiscard]] std::size_t pool_of(SlotId slot) const { return pool_of_[static_cast<std::size_t>(slot)]; }
   /// Free, and not promised to a claim that is on its way.
   [[nodiscard]] std::size_t idle(std::size_t pool) const { return left(usable(pool), pools_[pool].promised); }

@@ -26,6 +26,7 @@ struct Worker::Impl {
   base::SystemClock system_clock;
   const base::Clock& clock;
   engine::Handlers handlers;
+  engine::CoroutineHandlers coroutines;
   std::map<std::string, Duration, std::less<>> timeouts;
   std::vector<job::PoolSpec> pools;
 
@@ -111,6 +112,11 @@ const std::map<std::string, Handler, std::less<>>& WorkerSeam::handlers(const Wo
   return worker.impl_->handlers;
 }
 
+const std::map<std::string, std::shared_ptr<CoroutineHandler>, std::less<>>& WorkerSeam::coroutines(
+    const Worker& worker) {
+  return worker.impl_->coroutines;
+}
+
 Worker::Worker(StorePtr store, WorkerOptions options)
     : Worker(std::make_unique<Impl>(std::move(store), std::move(options), nullptr)) {}
 
@@ -118,18 +124,31 @@ Worker::Worker(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Worker::~Worker() = default;
 
-Worker& Worker::handle_bytes(std::string_view kind, Handler handler) {
+void Worker::check_new(std::string_view kind, bool empty) const {
   if (auto checked = job::check_kind(kind); !checked) throw Exception(checked.error());
-  if (!handler) refuse("the handler of the kind '" + std::string(kind) + "' is empty");
-  if (impl_->handlers.size() >= limits::kMaxClaimKinds) {
+  if (empty) refuse("the handler of the kind '" + std::string(kind) + "' is empty");
+  if (impl_->handlers.size() + impl_->coroutines.size() >= limits::kMaxClaimKinds) {
     refuse("a worker has at most " + std::to_string(limits::kMaxClaimKinds) + " kinds");
   }
-  const bool added = impl_->handlers.emplace(kind, std::move(handler)).second;
-  if (!added) refuse("the kind '" + std::string(kind) + "' has a handler already");
+  const bool there = impl_->handlers.contains(kind) || impl_->coroutines.contains(kind);
+  if (there) refuse("the kind '" + std::string(kind) + "' has a handler already");
+}
+
+Worker& Worker::handle_bytes(std::string_view kind, Handler handler) {
+  check_new(kind, !handler);
+  impl_->handlers.emplace(kind, std::move(handler));
+  return *this;
+}
+
+Worker& Worker::handle_coroutine(std::string_view kind, std::shared_ptr<CoroutineHandler> handler) {
+  check_new(kind, handler == nullptr);
+  impl_->coroutines.emplace(kind, std::move(handler));
   return *this;
 }
 
 Worker& Worker::alias(std::string_view other, std::string_view kind) {
+  const auto coroutine = impl_->coroutines.find(kind);
+  if (coroutine != impl_->coroutines.end()) return handle_coroutine(other, coroutine->second);
   const auto handler = impl_->handlers.find(kind);
   if (handler == impl_->handlers.end()) refuse("the kind '" + std::string(kind) + "' has no handler yet");
   return handle_bytes(other, handler->second);
@@ -168,10 +187,15 @@ Result<WorkerReport> Worker::run() {
   if (!logger) return logger.error();
   auto programs = programs_of(options);
   if (!programs) return programs.error();
+  const auto middleware = impl_->store->middleware();
+  for (const auto& [kind, handler] : impl_->coroutines) {
+    if (auto checked = engine::check_middleware(kind, middleware); !checked) return checked.error();
+  }
 
   engine::RunSettings settings;
   settings.core.pools = impl_->pools.empty() ? std::vector{default_pool()} : impl_->pools;
   for (const auto& [kind, handler] : impl_->handlers) settings.core.can.kinds.push_back(kind);
+  for (const auto& [kind, handler] : impl_->coroutines) settings.core.can.kinds.push_back(kind);
   settings.core.can.any_command = programs->any();
   settings.core.can.programs = programs->claimable();
   settings.core.lease = options.lease;
@@ -188,8 +212,8 @@ Result<WorkerReport> Worker::run() {
   settings.stack_signal = options.stack_signal;
 
   engine::WorkerRun run(*impl_->store, std::move(settings),
-                        engine::Executor(impl_->handlers, *std::move(programs), impl_->clock,
-                                         impl_->store->middleware(), impl_->store.get()),
+                        engine::Executor(impl_->handlers, *std::move(programs), impl_->clock, middleware,
+                                         impl_->store.get(), impl_->coroutines),
                         impl_->clock, *std::move(logger));
   {
     const std::lock_guard lock(impl_->mutex);

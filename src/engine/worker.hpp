@@ -16,6 +16,8 @@ struct WorkerSeam {
   [[nodiscard]] static std::unique_ptr<Worker> make(StorePtr store, WorkerOptions options, const base::Clock& clock);
   /// What it was given so far.
   [[nodiscard]] static const std::map<std::string, Handler, std::less<>>& handlers(const Worker& worker);
+  [[nodiscard]] static const std::map<std::string, std::shared_ptr<CoroutineHandler>, std::less<>>& coroutines(
+      const Worker& worker);
 };
 
 namespace engine {

@@ -151,6 +151,7 @@ class WorkerCore {
   /// Why it is stalled; empty: it is not.
   [[nodiscard]] const std::string& stalled() const noexcept { return stalled_; }
   [[nodiscard]] const RunningSet& running() const noexcept { return running_; }
+  [[nodiscard]] const SlotPools& pools() const noexcept { return pools_; }
   /// What has changed about the room that is kept for short kinds: the pool, and one sentence.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> take_room_news();
   /// Some kind is not known well enough to keep room for it, or not to: what others saw of it would help.

@@ -13,6 +13,18 @@ namespace {
 /// No wait is longer, so that a duration from now to "never" is never handed to the system.
 constexpr Duration kLongestWait = std::chrono::hours(1);
 
+/// Of the threads of one pool's slots. No more attempts than slots are given to it, so its queue never fills.
+PoolOptions threads_for(const std::string& name, std::size_t slots) {
+  constexpr std::size_t kWorkers = 1'000;  // of one dispatcher
+  PoolOptions options;
+  options.name = name;
+  options.dispatchers = static_cast<int>((slots + kWorkers - 1) / kWorkers);
+  options.workers = static_cast<int>(std::min(slots, kWorkers));
+  options.capacity = slots;
+  options.on_demand = true;
+  return options;
+}
+
 Duration from_now(base::Mono until, base::Mono now) noexcept {
   return until >= now + kLongestWait ? kLongestWait : std::max(Duration{0}, until - now);
 }
@@ -30,7 +42,11 @@ WorkerRun::WorkerRun(store::Store& store, RunSettings settings, Executor executo
       stacks_(settings_.stack_signal == 0 ? nullptr : std::make_unique<StackTaker>(settings_.stack_signal)),
       bell_(store.bell()),
       dispatcher_(store, shared_, *this, clock, logger_,
-                  [this](const job::JobRecord& job) { return executor_.serves(job); }) {}
+                  [this](const job::JobRecord& job) { return executor_.serves(job); }) {
+  const SlotPools& pools = shared_.core.pools();
+  for (std::size_t at = 0; at < pools.count(); ++at) pools_.emplace_back(threads_for(pools.name(at), pools.most(at)));
+  if (executor_.has_coroutines()) loop_ = std::make_unique<CoroutineLoop>(clock, logger_);
+}
 
 WorkerRun::~WorkerRun() { end_watch(); }
 
@@ -40,6 +56,12 @@ Result<WorkerReport> WorkerRun::run() {
   {
     const std::lock_guard lock(shared_.mutex);
     shared_.core.joined(*worker);
+  }
+  if (loop_) {
+    if (auto opened = loop_->open(); !opened) {
+      leave(*worker);
+      return opened.error();
+    }
   }
   try {
     watchdog_ = std::thread(&WorkerRun::watch, this);
@@ -139,14 +161,31 @@ void WorkerRun::adopt(Start& start) {
 bool WorkerRun::launch(SlotId slot) {
   auto attempt = attempt_in(slot);
   GALLEY_ASSERT(attempt != nullptr);
-  if (slots_.start(slot, [this, slot, attempt]() mutable { run_attempts(slot, std::move(attempt)); })) return true;
+  if (const auto chain = executor_.coroutine(attempt->claim())) {
+    run_coroutine(slot, *chain, std::move(attempt));
+    return true;
+  }
+  WorkerPool& pool = pools_[shared_.core.pools().pool_of(slot)];
+  if (pool.try_submit([this, slot, attempt] { run_attempts(slot, attempt); }) == Submitted::Accepted) return true;
   const std::lock_guard lock(shared_.mutex);
   attempts_.erase(slot);
   return false;
 }
 
 void WorkerRun::run_attempts(SlotId slot, std::shared_ptr<RunningAttempt> attempt) {
-  while (attempt) attempt = ended(slot, *attempt, executor_.execute(*attempt));
+  while (attempt) {
+    attempt = ended(slot, *attempt, executor_.execute(*attempt));
+    if (!attempt) return;
+    if (const auto chain = executor_.coroutine(attempt->claim())) {
+      return run_coroutine(slot, *chain, std::move(attempt));
+    }
+  }
+}
+
+void WorkerRun::run_coroutine(SlotId slot, const CoroutineChain& chain, std::shared_ptr<RunningAttempt> attempt) {
+  loop_->start(chain, attempt, [this, slot, attempt](AttemptEnd end) {
+    if (ended(slot, *attempt, std::move(end)) != nullptr) dispatcher_.start(slot);
+  });
 }
 
 std::shared_ptr<RunningAttempt> WorkerRun::ended(SlotId slot, const RunningAttempt& attempt, AttemptEnd end) {
@@ -251,7 +290,13 @@ void WorkerRun::report_stuck(RunningAttempt& attempt, StopReason reason) {
                               {"kind", attempt.kind()},
                               {"why", name(reason)},
                               {"stuck_slots", std::int64_t{stuck}},
-                              {"stack", stacks_ ? attempt.stack(*stacks_) : std::string()}});
+                              {"stack", stack_of(attempt)}});
+}
+
+/// A coroutine has none of its own: then it is what the loop does, which says whether something holds it up.
+std::string WorkerRun::stack_of(RunningAttempt& attempt) {
+  if (!stacks_) return {};
+  return executor_.coroutine(attempt.claim()) ? "of its loop: " + loop_->stack(*stacks_) : attempt.stack(*stacks_);
 }
 
 void WorkerRun::end_watch() noexcept {

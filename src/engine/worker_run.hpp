@@ -4,11 +4,14 @@
 //   the thread that calls run()   the dispatcher's turns; waits at the store's bell in between
 //   the watchdog                  does to running attempts what is due: time-outs fire also while the dispatcher is
 //                                 blocked in the store; and puts idle slots to claims ahead that nobody came for
-//   one thread a slot             runs attempts, tells the core how each ended, and takes what was claimed ahead
+//   a WorkerPool for each pool    its threads, of which there are as many as slots that have been in use at once, run
+//                                 attempts, tell the core how each ended, and take what was claimed ahead
+//   the loop                      does the same for all attempts of coroutine handlers, whatever their pool
 //
 // Thread-safety: run() once; stop() and hurry() from any thread.
 
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <memory>
 #include <thread>
@@ -16,7 +19,7 @@
 #include "engine/attempt.hpp"
 #include "engine/dispatcher.hpp"
 #include "engine/executor.hpp"
-#include "engine/slots.hpp"
+#include "galley/runtime/worker_pool.hpp"
 
 namespace galley::engine {
 
@@ -60,7 +63,9 @@ class WorkerRun final : private Runner {
   void end_watch() noexcept;
   void carry_out(const Action& action);
   void report_stuck(RunningAttempt& attempt, StopReason reason);
+  [[nodiscard]] std::string stack_of(RunningAttempt& attempt);
   void run_attempts(SlotId slot, std::shared_ptr<RunningAttempt> attempt);
+  void run_coroutine(SlotId slot, const CoroutineChain& chain, std::shared_ptr<RunningAttempt> attempt);
   /// Gives what the slot is to run next.
   [[nodiscard]] std::shared_ptr<RunningAttempt> ended(SlotId slot, const RunningAttempt& attempt, AttemptEnd end);
   void wake_dispatcher();
@@ -83,7 +88,8 @@ class WorkerRun final : private Runner {
   bool watch_over_ = false;
 
   std::thread watchdog_;
-  Slots slots_;  ///< last: its threads use the rest
+  std::deque<WorkerPool> pools_;          ///< by pool; their threads use the rest
+  std::unique_ptr<CoroutineLoop> loop_;  ///< none where no handler is a coroutine; its thread uses the rest
 };
 
 }  // namespace galley::engine

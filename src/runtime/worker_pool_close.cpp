@@ -24,6 +24,7 @@ void WorkerPool::Impl::discard_queued() {
   for (runtime::TaskRing& ring : rings_) {
     while (ring.pop(popped)) {
       popped.task.reset();
+      forget_task();
       discarded_.fetch_add(1, std::memory_order_relaxed);
     }
   }

@@ -46,16 +46,10 @@ Result<void> WorkerPool::Impl::add_dispatcher() {
     dispatcher->workers.push_back(std::make_unique<Worker>(*dispatcher, i, *this));
   }
   for (auto& worker : dispatcher->workers) {
+    if (options_.on_demand) break;
     try {
-      {
-        const std::lock_guard lock(ended_mutex_);
-        ++alive_;
-      }
-      ++dispatcher->alive;
-      worker->thread = std::thread([this, &worker = *worker] { work(worker); });
+      start_thread(*worker);
     } catch (const std::system_error& failure) {
-      --dispatcher->alive;
-      thread_ended();
       dispatcher->retired = true;
       events_.wake_all();
       retired_.push_back(std::move(dispatcher));
@@ -67,8 +61,26 @@ Result<void> WorkerPool::Impl::add_dispatcher() {
   return {};
 }
 
+void WorkerPool::Impl::start_thread(Worker& worker) {
+  {
+    const std::lock_guard lock(ended_mutex_);
+    ++alive_;
+  }
+  ++worker.owner().alive;
+  try {
+    worker.thread = std::thread([this, &worker] { work(worker); });
+  } catch (...) {
+    --worker.owner().alive;
+    thread_ended();
+    throw;
+  }
+}
+
 void WorkerPool::Impl::retire_last() {
   dispatchers_.back()->retired = true;
+  for (const auto& worker : dispatchers_.back()->workers) {
+    if (options_.on_demand && worker->thread.joinable()) --started_;
+  }
   retired_.push_back(std::move(dispatchers_.back()));
   dispatchers_.pop_back();
   --size_;

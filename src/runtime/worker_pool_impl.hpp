@@ -83,6 +83,7 @@ class WorkerPool::Impl {
 
   // dispatchers (worker_pool_control.cpp)
   [[nodiscard]] Result<void> add_dispatcher();
+  void start_thread(Worker& worker);
   void retire_last();
   void reap_retired();
   void take_out(Dispatcher& dispatcher);
@@ -106,6 +107,12 @@ class WorkerPool::Impl {
   void serve_closers();
   [[nodiscard]] std::vector<Closer> closers_due(base::Mono now);
   void end_closer();
+
+  // threads on demand (worker_pool_threads.cpp)
+  /// One more task is coming: there will be a thread for it. False: there will not, and it is not counted.
+  [[nodiscard]] bool expect_task();
+  void forget_task() noexcept;
+  [[nodiscard]] bool have_threads(int tasks);
 
   // supervising (worker_pool_supervise.cpp)
   void need_supervisor();
@@ -131,6 +138,8 @@ class WorkerPool::Impl {
   std::vector<std::unique_ptr<Dispatcher>> dispatchers_;
   std::list<std::unique_ptr<Dispatcher>> retired_;  ///< their threads have ended, or are about to
   std::atomic<int> size_{0};
+  std::atomic<int> unfinished_{0};  ///< on demand: tasks that run, wait, or are about to
+  std::atomic<int> started_{0};     ///< on demand: threads of dispatchers_; changed under control_mutex_
   int alive_ = 0;  ///< threads; guarded by ended_mutex_
   std::mutex ended_mutex_;
   std::condition_variable ended_;

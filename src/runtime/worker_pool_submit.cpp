@@ -101,11 +101,11 @@ Submitted WorkerPool::Impl::offer(Task& task, TaskClass task_class) {
   if (closing()) return Submitted::Closed;
   // Those who wait for room come first.
   if (waiting_[static_cast<std::size_t>(task_class)].load(std::memory_order_relaxed) > 0) return Submitted::Full;
-  switch (push(task, task_class)) {
-    case runtime::TaskRing::Push::Done: return Submitted::Accepted;
-    case runtime::TaskRing::Push::Full: return Submitted::Full;
-    default: return Submitted::Closed;
-  }
+  if (!expect_task()) return Submitted::NoThread;
+  const auto done = push(task, task_class);
+  if (done == runtime::TaskRing::Push::Done) return Submitted::Accepted;
+  forget_task();
+  return done == runtime::TaskRing::Push::Full ? Submitted::Full : Submitted::Closed;
 }
 
 Submitted WorkerPool::Impl::offer(Task& task, const TaskOptions& options) {
@@ -166,7 +166,12 @@ void WorkerPool::Impl::admit(std::size_t task_class) {
       const std::lock_guard lock(room_mutex_);
       auto& waiters = waiters_[task_class];
       if (waiters.empty()) return;
-      if (push(waiters.front().task, static_cast<TaskClass>(task_class)) != runtime::TaskRing::Push::Done) return;
+      const bool expected = expect_task();  // if not: there was no room, so there are threads
+      if (!expected && options_.on_demand) ++unfinished_;
+      if (push(waiters.front().task, static_cast<TaskClass>(task_class)) != runtime::TaskRing::Push::Done) {
+        forget_task();
+        return;
+      }
       admitted = std::move(waiters.front());
       waiters.pop_front();
       waiting_[task_class].fetch_sub(1, std::memory_order_seq_cst);

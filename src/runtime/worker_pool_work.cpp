@@ -220,6 +220,7 @@ void WorkerPool::Impl::execute(Worker& worker, runtime::TaskRing::Popped& popped
     runs_.add(clock_.mono() - began);
   }
   worker.ended();
+  forget_task();
 }
 
 void WorkerPool::Impl::run(Worker& worker, Task& task) {

@@ -46,6 +46,7 @@ struct Drain::Impl {
     request.worker = self;
     request.limit = 1;
     for (const auto& [kind, handler] : WorkerSeam::handlers(worker)) request.kinds.push_back({kind, 1});
+    for (const auto& [kind, handler] : WorkerSeam::coroutines(worker)) request.kinds.push_back({kind, 1});
     for (std::size_t at = 0; at < queues->size(); at += limits::kMaxClaimQueues) {
       request.queues.clear();
       for (std::size_t i = at; i < std::min(at + limits::kMaxClaimQueues, queues->size()); ++i) {
@@ -60,8 +61,9 @@ struct Drain::Impl {
 
   Result<void> run_one(const engine::Executor& executor, job::Claim claim, WorkerReport& report) {
     const engine::ClaimRules rules{claim.id, claim.policy, claim.counters};
-    engine::RunningAttempt attempt(std::move(claim), std::nullopt, clock, [] {});
-    engine::AttemptEnd end = executor.execute(attempt);
+    const auto chain = executor.coroutine(claim);
+    const auto attempt = std::make_shared<engine::RunningAttempt>(std::move(claim), std::nullopt, clock, [] {});
+    engine::AttemptEnd end = chain ? engine::run_here(*chain, attempt, clock) : executor.execute(*attempt);
     const store::Finish finish = engine::finish_of(rules, std::move(end), engine::StopReason::None, random.unit());
     auto finished = store->finish(std::span(&finish, 1));
     if (!finished) return finished.error();
@@ -73,7 +75,12 @@ struct Drain::Impl {
   }
 
   Result<WorkerReport> run(store::WorkerId self, int most) {
-    const engine::Executor executor(WorkerSeam::handlers(worker), {}, clock, store->middleware());
+    const auto middleware = store->middleware();
+    for (const auto& [kind, handler] : WorkerSeam::coroutines(worker)) {
+      if (auto checked = engine::check_middleware(kind, middleware); !checked) return checked.error();
+    }
+    const engine::Executor executor(WorkerSeam::handlers(worker), {}, clock, middleware, nullptr,
+                                    WorkerSeam::coroutines(worker));
     WorkerReport report;
     for (int attempts = 0;; ++attempts) {
       if (auto stepped = store->step(limits::kMaxStep); !stepped) return stepped.error();

@@ -41,6 +41,7 @@ enum class Submitted : std::uint8_t {
   Accepted,
   Full,    ///< no room; the task is still the caller's
   Closed,  ///< the pool takes no more; the task is still the caller's
+  NoThread,  ///< of a pool on_demand: no thread could be started for it; the task is still the caller's
 };
 
 /// Why a task that was accepted never began.
@@ -80,6 +81,9 @@ struct PoolOptions {
   std::string name = "pool";     ///< Of its threads, "name/0/1" cut to 15 bytes.
   int dispatchers = 1;           ///< 1..1000
   int workers = 0;               ///< Of each dispatcher, 1..1000; 0: one a core.
+  /// Threads are started as they are needed: one more when there are fewer than tasks that run or wait, and workers
+  /// without one. Else all are started at once. What was started stays until its dispatcher goes.
+  bool on_demand = false;
   std::size_t capacity = 1'000;  ///< Tasks of each class that may wait, 1..10,000,000 (64 bytes each, taken at once).
   /// Of each class, who may wait for room at once (submit_for, submit_then, awaited): 1..10,000,000. One more is Full.
   std::size_t max_waiting = 100'000;
