@@ -22,7 +22,7 @@ class Stores {
     options.path = scratch_.file("cursor.db");
     options.durability = store::Durability::Normal;
     options.clock = &clock_;
-    sqlite_ = std::move(store::open_sqlite(options).value());
+    sqlite_ = store::open_sqlite(options).value();
     for (store::Store* store : {memory_.get(), sqlite_.get()}) fill(*store);
   }
   [[nodiscard]] store::Store& memory() { return *memory_; }
