@@ -74,7 +74,7 @@ std::size_t WorkerPool::try_submit_bulk(std::span<Task> tasks, TaskClass task_cl
 }
 
 std::uint64_t WorkerPool::submit_then(Task&& task, const TaskOptions& options, std::function<void(Submitted)> done) {
-  return impl_->submit_then(std::move(task), options, std::move(done));
+  return impl_->submit_then(task, options, std::move(done));
 }
 
 bool WorkerPool::withdraw(std::uint64_t ticket) { return impl_->withdraw(ticket); }

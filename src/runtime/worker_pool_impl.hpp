@@ -27,7 +27,7 @@ class WorkerPool::Impl {
   [[nodiscard]] Submitted try_submit(Task& task, const TaskOptions& options);
   [[nodiscard]] Submitted submit_for(Duration patience, Task& task, const TaskOptions& options);
   [[nodiscard]] std::size_t try_submit_bulk(std::span<Task> tasks, TaskClass task_class);
-  std::uint64_t submit_then(Task task, const TaskOptions& options, std::function<void(Submitted)> done);
+  std::uint64_t submit_then(Task& task, const TaskOptions& options, std::function<void(Submitted)> done);
   bool withdraw(std::uint64_t ticket);
   [[nodiscard]] Result<void> resize(int dispatchers);
   [[nodiscard]] int size() const noexcept { return size_; }
@@ -170,7 +170,7 @@ class WorkerPool::Impl {
 /// One thread's; what its task sees of it.
 class WorkerPool::Impl::Worker final : public TaskContext {
  public:
-  Worker(Dispatcher& dispatcher, int number, const Impl& pool) noexcept
+  Worker(Dispatcher& dispatcher, int number, Impl& pool) noexcept
       : pool_(pool), dispatcher_(dispatcher), number_(number) {}
 
   [[nodiscard]] int dispatcher() const noexcept override;
@@ -179,7 +179,11 @@ class WorkerPool::Impl::Worker final : public TaskContext {
   [[nodiscard]] std::stop_token stop_token() override;
 
   /// The task that it was about to run is not run; asked and forgotten once.
-  void withdrawn() noexcept override { skipped_ = true; }
+  void skip() noexcept { skipped_ = true; }
+  void withdrawn() noexcept override {
+    skip();
+    pool_.withdrawn_.fetch_add(1, std::memory_order_relaxed);
+  }
   [[nodiscard]] bool skipped() noexcept { return std::exchange(skipped_, false); }
   /// Of the task that it runs; gives that of the one outside.
   const std::string* name_task(const std::string* name) noexcept;
@@ -207,7 +211,7 @@ class WorkerPool::Impl::Worker final : public TaskContext {
   std::thread thread;
 
  private:
-  const Impl& pool_;
+  Impl& pool_;
   Dispatcher& dispatcher_;
   const int number_;
   std::size_t turn_ = 0;

@@ -39,7 +39,7 @@ struct WorkerPool::Impl::Guarded {
     Task now = std::move(task);
     auto& worker = static_cast<Worker&>(context);
     if (pool->clock_.mono() > drop_at) {
-      worker.withdrawn();
+      worker.skip();
       pool->timed_out_.fetch_add(1, std::memory_order_relaxed);
       if (on_dropped) on_dropped(Dropped::QueueTimeout);
       return;
@@ -228,7 +228,7 @@ Submitted WorkerPool::Impl::block_for_room(Duration patience, Task& task, const 
   return Submitted::Full;
 }
 
-std::uint64_t WorkerPool::Impl::submit_then(Task task, const TaskOptions& options,
+std::uint64_t WorkerPool::Impl::submit_then(Task& task, const TaskOptions& options,
                                             std::function<void(Submitted)> done) {
   const Submitted answer = offer(task, options);
   if (answer != Submitted::Full) {
@@ -239,8 +239,8 @@ std::uint64_t WorkerPool::Impl::submit_then(Task task, const TaskOptions& option
   Task* const inner = guarded ? &guarded->task : nullptr;
   Task whole = guarded ? task_of(std::move(guarded)) : std::move(task);
   Admitted told = [this, inner, done = std::move(done)](Submitted submitted, Task&) {
-    if (submitted != Submitted::Accepted && inner != nullptr) inner->reset();  // never accepted, so not dropped
     done(counted(submitted));
+    if (submitted != Submitted::Accepted && inner != nullptr) inner->reset();  // never accepted, so not dropped
   };
   const std::uint64_t ticket = wait_for_room(whole, options.task_class, told);
   if (ticket == 0) told(Submitted::Full, whole);
