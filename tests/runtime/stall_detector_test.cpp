@@ -57,6 +57,7 @@ StallOptions options_for(Reports& reports, Duration threshold = 25ms) {
 
 /// Runs `body` on a thread that a detector watches.
 void run_watched(StallDetector& detector, Heartbeat& heartbeat, const std::function<void()>& body) {
+  EXPECT_TRUE(becomes_true([&] { return detector.stats().looks > 0; })) << "it has read the debug information first";
   Event ready;
   Event go;
   std::atomic<int> id{0};
