@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "galley/runtime/loop.hpp"
 #include "runtime/stall_watcher.hpp"
 #include "runtime/symbols.hpp"
 
@@ -75,6 +76,10 @@ StallWatch StallDetector::watch(std::string name, const runtime::Heartbeat& hear
   impl_->add(watched);
   const auto end = [impl = impl_, watched](void*) { impl->remove(*watched); };
   return StallWatch(std::shared_ptr<void>(watched.get(), end));
+}
+
+StallWatch StallDetector::watch(const Loop& loop) {
+  return watch(loop.name(), loop.heartbeat(), [&loop] { return loop.thread_id(); });
 }
 
 StallStats StallDetector::stats() const { return impl_->stats(); }

@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/clock.hpp"
+#include "base/ticks.hpp"
 #include "runtime/symbols.hpp"
 
 namespace galley {

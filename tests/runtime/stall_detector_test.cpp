@@ -8,6 +8,7 @@
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <csignal>
 #include <functional>
@@ -18,6 +19,7 @@
 
 #include "base/event.hpp"
 #include "galley/runtime/current_task.hpp"
+#include "galley/runtime/loop.hpp"
 #include "runtime/beating.hpp"
 
 namespace galley {
@@ -306,6 +308,28 @@ TEST(StallDetector, SleepsAsLongAsItsLoopDoesAndWakesWithIt) {
     shrink(reports, 1);
   });
   EXPECT_GE(reports.count(), 1U);
+}
+
+TEST(StallDetector, WatchesALoopThatSleepsAndWakes) {
+  Reports reports;
+  StallDetector detector{options_for(reports)};
+  LoopOptions options;
+  options.name = "front";
+  Loop loop{options};
+  const StallWatch watch = detector.watch(loop);
+  std::thread thread([&loop] {
+    const auto work = boost::asio::make_work_guard(loop.context());
+    loop.run();
+  });
+  EXPECT_TRUE(becomes_true([&] { return loop.heartbeat().watcher_sleeps.load(); })) << "a loop that has nothing to do";
+  EXPECT_TRUE(loop.post([&reports] { make_thumbnail(reports, 1); }));
+  EXPECT_TRUE(becomes_true([&] { return reports.count() >= 2 && reports.all().back().ended; }));
+  loop.stop();
+  thread.join();
+  const StallReport report = reports.all().at(0);
+  EXPECT_EQ(report.loop, "front");
+  EXPECT_FALSE(report.has_task);
+  EXPECT_LT(find(report.stack, "galley::make_thumbnail("), report.stack.size()) << report.text();
 }
 
 TEST(StallDetector, LooksNoMoreAtALoopThatIsWatchedNoMore) {
