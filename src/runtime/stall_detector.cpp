@@ -61,7 +61,8 @@ std::string StallReport::text() const {
   if (suppressed > 0) text += "; " + std::to_string(suppressed) + " stalls before it were not reported";
   if (stack.empty()) return text + "; no stack: " + no_stack + "\n";
   if (times > 1) {  // where it is, so that one need not look for the first report
-    return text + "; the stack, for the " + std::to_string(times) + "th time: " + to_text(stack.front()) + "\n";
+    return text + "; the same stack as before (" + std::to_string(times) + " times): at " + to_text(stack.front()) +
+           "\n";
   }
   return text + "\n" + to_text(stack);
 }

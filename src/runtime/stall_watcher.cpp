@@ -30,6 +30,21 @@ void to_stderr(const StallReport& report) {
   static_cast<void>(!::write(STDERR_FILENO, text.data(), text.size()));
 }
 
+/// The program's signals are for its own threads.
+void block_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+/// Reads the debug information before there is any hurry.
+void warm_up() {
+  block_signals();
+  runtime::RawStack here;
+  runtime::unwind(here);
+  static_cast<void>(runtime::symbolise(here.frames()));
+}
+
 /// What the thread did while it was observed. The kernel adds waiting for a CPU only when it is over, so the time of a
 /// thread that is ready and that nobody accounts for is such waiting; that of one that sleeps, a system call.
 void classify(StallReport& report, pid_t thread, const std::optional<runtime::ThreadTimes>& before,
@@ -62,6 +77,7 @@ StallDetector::Impl::Impl(StallOptions options)
   if (bell_ < 0) throw Exception(Error{Errc::Unavailable, std::string("no eventfd: ") + std::strerror(errno)});
   if (!options_.on_report) options_.on_report = &to_stderr;
   thread_ = std::thread([this] { run(); });
+  warming_up_ = std::thread(&warm_up);
   ::pthread_setname_np(thread_.native_handle(), "galley-stalls");
 }
 
@@ -100,6 +116,7 @@ void StallDetector::Impl::stop() noexcept {
   }
   ring();
   thread_.join();
+  warming_up_.join();
   while (!watched_.empty()) remove(*watched_.back());
   taker_.reset();
 }
@@ -110,12 +127,7 @@ StallStats StallDetector::Impl::stats() const {
 }
 
 void StallDetector::Impl::run() {
-  sigset_t all;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);  // the program's signals are for its own threads
-  RawStack here;
-  runtime::unwind(here);
-  static_cast<void>(runtime::symbolise(here.frames()));  // reads the debug information before there is any hurry
+  block_signals();
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     ++stats_.looks;

@@ -245,5 +245,19 @@ TEST(Symbols, AreReadable) {
   EXPECT_EQ(to_text(frame), "x.so(+0x12ab)");
 }
 
+TEST(Symbols, SeveralFramesOfLibrariesAreOneLineUnlessTheyAreTheInnermost) {
+  StackFrame own;
+  own.function = "f()";
+  own.file = "/home/me/f.cpp";
+  own.line = 3;
+  StackFrame asio;
+  asio.function = "pump()";
+  asio.file = "/usr/include/boost/asio/impl/awaitable.hpp";
+  asio.line = 7;
+  EXPECT_EQ(to_text(Stack{asio, own, asio, asio, asio, own, asio}),
+            "  at pump() (awaitable.hpp:7)\n  at f() (f.cpp:3)\n  ... 3 frames of libraries\n  at f() (f.cpp:3)\n"
+            "  at pump() (awaitable.hpp:7)\n");
+}
+
 }  // namespace
 }  // namespace galley::runtime

@@ -21,6 +21,8 @@
 #include "galley/runtime/current_task.hpp"
 #include "galley/runtime/loop.hpp"
 #include "runtime/beating.hpp"
+#include "runtime/symbols.hpp"
+#include "runtime/unwind.hpp"
 
 namespace galley {
 namespace {
@@ -57,9 +59,18 @@ StallOptions options_for(Reports& reports, Duration threshold = 25ms) {
   return options;
 }
 
+/// Has the debug information read, which delays the first report of a process.
+class StallDetectors : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    runtime::RawStack stack;
+    runtime::unwind(stack);
+    EXPECT_FALSE(runtime::symbolise(stack.frames()).empty());
+  }
+};
+
 /// Runs `body` on a thread that a detector watches.
 void run_watched(StallDetector& detector, Heartbeat& heartbeat, const std::function<void()>& body) {
-  EXPECT_TRUE(becomes_true([&] { return detector.stats().looks > 0; })) << "it has read the debug information first";
   Event ready;
   Event go;
   std::atomic<int> id{0};
@@ -104,7 +115,7 @@ std::size_t find(const Stack& stack, const std::string& function) {
   return static_cast<std::size_t>(found - stack.begin());
 }
 
-TEST(StallDetector, NamesTheTaskAndTheOffenderThreeFramesDeepInACoroutine) {
+TEST_F(StallDetectors, NamesTheTaskAndTheOffenderThreeFramesDeepInACoroutine) {
   Reports reports;
   StallDetector detector{options_for(reports)};
   Heartbeat heartbeat;
@@ -137,7 +148,7 @@ TEST(StallDetector, NamesTheTaskAndTheOffenderThreeFramesDeepInACoroutine) {
   EXPECT_NE(report.text().find("  at galley::shrink("), std::string::npos) << report.text();
 }
 
-TEST(StallDetector, ReportsAgainAtTwiceAndFourTimesTheThresholdAndAtTheEnd) {
+TEST_F(StallDetectors, ReportsAgainAtTwiceAndFourTimesTheThresholdAndAtTheEnd) {
   Reports reports;
   StallDetector detector{options_for(reports, 10ms)};
   Heartbeat heartbeat;
@@ -163,7 +174,7 @@ TEST(StallDetector, ReportsAgainAtTwiceAndFourTimesTheThresholdAndAtTheEnd) {
 std::ptrdiff_t lines(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
 
 /// The same stack each time, as a thread that waits has it.
-TEST(StallDetector, CountsAStackThatWasReportedBeforeAndPrintsItInOneLine) {
+TEST_F(StallDetectors, CountsAStackThatWasReportedBeforeAndPrintsItInOneLine) {
   Reports reports;
   StallDetector detector{options_for(reports, 10ms)};
   Heartbeat heartbeat;
@@ -185,7 +196,7 @@ TEST(StallDetector, CountsAStackThatWasReportedBeforeAndPrintsItInOneLine) {
   EXPECT_EQ(lines(all[1].text()), 1) << all[1].text();
 }
 
-TEST(StallDetector, CountsTheStallsAboveItsLimitAndReportsThemNot) {
+TEST_F(StallDetectors, CountsTheStallsAboveItsLimitAndReportsThemNot) {
   Reports reports;
   StallOptions options = options_for(reports, 5ms);
   options.reports_per_minute = 2;
@@ -206,7 +217,7 @@ TEST(StallDetector, CountsTheStallsAboveItsLimitAndReportsThemNot) {
   EXPECT_EQ(stats.suppressed, 3);
 }
 
-TEST(StallDetector, TellsWhatComputesFromWhatIsBlocked) {
+TEST_F(StallDetectors, TellsWhatComputesFromWhatIsBlocked) {
   Reports reports;
   StallDetector detector{options_for(reports, 50ms)};
   Heartbeat heartbeat;
@@ -243,7 +254,7 @@ void set_blocked(int how) {
   ::pthread_sigmask(how, &signals, nullptr);
 }
 
-TEST(StallDetector, ReportsNothingOfAThreadThatHadMovedOnWhenItWasAsked) {
+TEST_F(StallDetectors, ReportsNothingOfAThreadThatHadMovedOnWhenItWasAsked) {
   Reports reports;
   StallDetector detector{options_for(reports, 5s)};
   StallDetector quick{[&] {
@@ -268,7 +279,7 @@ TEST(StallDetector, ReportsNothingOfAThreadThatHadMovedOnWhenItWasAsked) {
   for (const StallReport& report : reports.all()) EXPECT_TRUE(report.stack.empty()) << report.text();
 }
 
-TEST(StallDetector, ReportsAThreadThatDoesNotAnswerWithoutItsStack) {
+TEST_F(StallDetectors, ReportsAThreadThatDoesNotAnswerWithoutItsStack) {
   Reports reports;
   StallDetector detector{options_for(reports, 10ms)};
   Heartbeat heartbeat;
@@ -286,7 +297,7 @@ TEST(StallDetector, ReportsAThreadThatDoesNotAnswerWithoutItsStack) {
   EXPECT_FALSE(all[1].stack.empty()) << "the answer came late, and is about the same handler";
 }
 
-TEST(StallDetector, SleepsAsLongAsItsLoopDoesAndWakesWithIt) {
+TEST_F(StallDetectors, SleepsAsLongAsItsLoopDoesAndWakesWithIt) {
   Reports reports;
   StallDetector detector{options_for(reports)};
   Heartbeat heartbeat;
@@ -310,7 +321,7 @@ TEST(StallDetector, SleepsAsLongAsItsLoopDoesAndWakesWithIt) {
   EXPECT_GE(reports.count(), 1U);
 }
 
-TEST(StallDetector, WatchesALoopThatSleepsAndWakes) {
+TEST_F(StallDetectors, WatchesALoopThatSleepsAndWakes) {
   Reports reports;
   StallDetector detector{options_for(reports)};
   LoopOptions options;
@@ -332,7 +343,7 @@ TEST(StallDetector, WatchesALoopThatSleepsAndWakes) {
   EXPECT_LT(find(report.stack, "galley::make_thumbnail("), report.stack.size()) << report.text();
 }
 
-TEST(StallDetector, LooksNoMoreAtALoopThatIsWatchedNoMore) {
+TEST_F(StallDetectors, LooksNoMoreAtALoopThatIsWatchedNoMore) {
   Reports reports;
   StallDetector detector{options_for(reports, 5ms)};
   Heartbeat heartbeat;
@@ -347,7 +358,7 @@ TEST(StallDetector, LooksNoMoreAtALoopThatIsWatchedNoMore) {
   for (const StallReport& report : reports.all()) EXPECT_EQ(report.loop, "other");
 }
 
-TEST(StallDetector, AWatchMayOutliveIt) {
+TEST_F(StallDetectors, AWatchMayOutliveIt) {
   Reports reports;
   Heartbeat heartbeat;
   StallWatch watch;
@@ -359,7 +370,7 @@ TEST(StallDetector, AWatchMayOutliveIt) {
   EXPECT_EQ(reports.count(), 0U);
 }
 
-TEST(StallDetector, RefusesOptionsAndNamesThem) {
+TEST_F(StallDetectors, RefusesOptionsAndNamesThem) {
   Reports reports;
   const auto message = [](const StallOptions& options) {
     try {
