@@ -50,6 +50,7 @@ struct Row {
 };
 
 [[nodiscard]] std::vector<Row> pool_rows(const Options& options);
+[[nodiscard]] std::vector<Row> offload_rows(const Options& options);
 [[nodiscard]] std::vector<Row> idle_rows(const Options& options);
 [[nodiscard]] std::vector<Row> stall_rows(const Options& options);
 
