@@ -52,9 +52,6 @@ class ManualClock final : public Clock {
   std::atomic<std::int64_t> wall_us_{1'767'225'600'000'000};
 };
 
-/// Nanoseconds of CLOCK_MONOTONIC, as a loop's heartbeat shows them. A signal handler may call it.
-[[nodiscard]] std::int64_t mono_ns() noexcept;
-
 /// The kernel's id of this boot (/proc/sys/kernel/random/boot_id), "unknown" where there is none.
 [[nodiscard]] std::string boot_id();
 

@@ -11,7 +11,7 @@
 #include <exception>
 #include <thread>
 
-#include "base/clock.hpp"
+#include "base/ticks.hpp"
 #include "galley/error.hpp"
 #include "galley/runtime/current_task.hpp"
 #include "runtime/symbols.hpp"

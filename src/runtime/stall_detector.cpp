@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "galley/runtime/loop.hpp"
 #include "runtime/stall_watcher.hpp"
 #include "runtime/symbols.hpp"
 
@@ -60,7 +61,8 @@ std::string StallReport::text() const {
   if (suppressed > 0) text += "; " + std::to_string(suppressed) + " stalls before it were not reported";
   if (stack.empty()) return text + "; no stack: " + no_stack + "\n";
   if (times > 1) {  // where it is, so that one need not look for the first report
-    return text + "; the stack, for the " + std::to_string(times) + "th time: " + to_text(stack.front()) + "\n";
+    return text + "; the same stack as before (" + std::to_string(times) + " times): at " + to_text(stack.front()) +
+           "\n";
   }
   return text + "\n" + to_text(stack);
 }
@@ -75,6 +77,10 @@ StallWatch StallDetector::watch(std::string name, const runtime::Heartbeat& hear
   impl_->add(watched);
   const auto end = [impl = impl_, watched](void*) { impl->remove(*watched); };
   return StallWatch(std::shared_ptr<void>(watched.get(), end));
+}
+
+StallWatch StallDetector::watch(const Loop& loop) {
+  return watch(loop.name(), loop.heartbeat(), [&loop] { return loop.thread_id(); });
 }
 
 StallStats StallDetector::stats() const { return impl_->stats(); }

@@ -38,11 +38,13 @@ StallStep StallRules::look(const Beat& beat, std::int64_t now_ns) noexcept {
   beat_ = beat;
   handlers_at_ns_ = now_ns;
   step.lasted_ns = now_ns - beat.busy_since_ns;
-  while (reports_ < kMaxReports && step.lasted_ns >= threshold_ns_ << reports_) {
+  if (reports_ == 0) mark_ns_ = threshold_ns_;
+  if (reports_ < kMaxReports && step.lasted_ns >= mark_ns_) {
     step.what = StallStep::What::Stalled;
-    ++reports_;  // one report for all the marks that it has passed since the last look
+    ++reports_;
+    while (mark_ns_ <= step.lasted_ns) mark_ns_ *= 2;  // a watcher that came late makes one report of several marks
   }
-  step.look_at_ns = reports_ < kMaxReports ? beat.busy_since_ns + (threshold_ns_ << reports_) : INT64_MAX;
+  step.look_at_ns = reports_ < kMaxReports ? beat.busy_since_ns + mark_ns_ : INT64_MAX;
   if (reports_ > 0) {
     step.look_at_ns = std::min(step.look_at_ns, now_ns + std::clamp(step.lasted_ns / 16, kMs, 100 * kMs));
   }

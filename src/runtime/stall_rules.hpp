@@ -40,7 +40,8 @@ class StallRules {
   std::int64_t threshold_ns_;
   Beat beat_;                        ///< of the last look
   std::int64_t handlers_at_ns_ = 0;  ///< when `handlers` was last seen to change
-  int reports_ = 0;                  ///< of this handler; 3: at four times the threshold
+  std::int64_t mark_ns_ = 0;         ///< when this handler is reported next: at a power of two of the threshold
+  int reports_ = 0;                  ///< of this handler
 };
 
 /// So many reports in any minute; the others are counted.

@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/clock.hpp"
+#include "base/ticks.hpp"
 #include "runtime/symbols.hpp"
 
 namespace galley {
@@ -28,6 +28,21 @@ Duration micros(std::int64_t ns) { return std::chrono::duration_cast<Duration>(s
 void to_stderr(const StallReport& report) {
   const std::string text = report.text();
   static_cast<void>(!::write(STDERR_FILENO, text.data(), text.size()));
+}
+
+/// The program's signals are for its own threads.
+void block_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+/// Reads the debug information before there is any hurry.
+void warm_up() {
+  block_signals();
+  runtime::RawStack here;
+  runtime::unwind(here);
+  static_cast<void>(runtime::symbolise(here.frames()));
 }
 
 /// What the thread did while it was observed. The kernel adds waiting for a CPU only when it is over, so the time of a
@@ -62,6 +77,7 @@ StallDetector::Impl::Impl(StallOptions options)
   if (bell_ < 0) throw Exception(Error{Errc::Unavailable, std::string("no eventfd: ") + std::strerror(errno)});
   if (!options_.on_report) options_.on_report = &to_stderr;
   thread_ = std::thread([this] { run(); });
+  warming_up_ = std::thread(&warm_up);
   ::pthread_setname_np(thread_.native_handle(), "galley-stalls");
 }
 
@@ -100,6 +116,7 @@ void StallDetector::Impl::stop() noexcept {
   }
   ring();
   thread_.join();
+  warming_up_.join();
   while (!watched_.empty()) remove(*watched_.back());
   taker_.reset();
 }
@@ -110,12 +127,7 @@ StallStats StallDetector::Impl::stats() const {
 }
 
 void StallDetector::Impl::run() {
-  sigset_t all;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);  // the program's signals are for its own threads
-  RawStack here;
-  runtime::unwind(here);
-  static_cast<void>(runtime::symbolise(here.frames()));  // reads the debug information before there is any hurry
+  block_signals();
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     ++stats_.looks;

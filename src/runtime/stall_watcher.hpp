@@ -71,6 +71,7 @@ class StallDetector::Impl {
 
   runtime::SeenStacks seen_;  ///< of the thread alone
   std::thread thread_;
+  std::thread warming_up_;  ///< ends at once
 };
 
 struct StallDetector::Impl::Watched {

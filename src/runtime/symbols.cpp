@@ -3,6 +3,7 @@
 #include <cxxabi.h>
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -36,7 +37,7 @@ std::string coroutine_of(const std::string& mangled) {
 
 std::string name_of(const char* symbol) {
   const std::string mangled = symbol;
-  if (mangled.ends_with(".actor")) {
+  if (mangled.find(".Frame.actor") != mangled.npos) {  // also its ".actor.cold"
     if (const std::string name = coroutine_of(mangled); !name.empty()) return readable(name + " [coroutine]");
   }
   return readable(demangled(symbol));
@@ -156,9 +157,24 @@ std::string to_text(const StackFrame& frame) {
   return text;
 }
 
+namespace {
+/// What stands between two functions of a program: Asio, and the templates of the standard library.
+bool is_plumbing(const StackFrame& frame) {
+  return frame.file.find("/boost/asio/") != std::string::npos || frame.file.find("/include/c++/") != std::string::npos;
+}
+}  // namespace
+
 std::string to_text(const Stack& stack) {
   std::string text;
-  for (const StackFrame& frame : stack) text += "  at " + to_text(frame) + "\n";
+  for (auto frame = stack.begin(); frame != stack.end();) {
+    const auto end = frame == stack.begin() ? frame : std::find_if_not(frame, stack.end(), &is_plumbing);
+    if (end - frame > 1) {
+      text += "  ... " + std::to_string(end - frame) + " frames of libraries\n";
+      frame = end;
+    } else {
+      text += "  at " + to_text(*frame++) + "\n";
+    }
+  }
   return text;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // A loop as its watcher sees it, moved by hand.
 
-#include "base/clock.hpp"
+#include "base/ticks.hpp"
 #include "runtime/heartbeat.hpp"
 
 namespace galley::test {

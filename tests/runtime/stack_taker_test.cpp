@@ -14,6 +14,7 @@
 #include "galley/runtime/current_task.hpp"
 #include "runtime/beating.hpp"
 #include "runtime/symbols.hpp"
+#include "runtime/thread_times.hpp"
 
 namespace galley::runtime {
 namespace {
@@ -34,6 +35,7 @@ class Waiting {
           EXPECT_TRUE(over_.wait());
         }) {
     EXPECT_TRUE(began_.wait());
+    EXPECT_TRUE(becomes_true([this] { return thread_state(id_) == 'S'; }));
   }
   Waiting() : Waiting([] {}) {}
   ~Waiting() {
@@ -194,7 +196,7 @@ TEST(StackTaker, TakesNoStackWhileAnExceptionUnwindsIt) {
 /// GALLEY_STALL_SIGNALS sets how many (./dev soak: a million).
 TEST(StackTaker, AsksAThreadThatThrowsAllTheTimeWithoutACrash) {
   const char* const wanted = std::getenv("GALLEY_STALL_SIGNALS");
-  const int signals = wanted == nullptr ? 20'000 : std::atoi(wanted);
+  const int signals = wanted == nullptr ? 10'000 : std::atoi(wanted);
   StackTaker taker(SIGRTMIN + 1);
   std::atomic<bool> over{false};
   std::atomic<pid_t> id{0};
@@ -241,6 +243,20 @@ TEST(Symbols, AreReadable) {
   frame.module = "/lib/x.so";
   frame.offset = 0x12ab;
   EXPECT_EQ(to_text(frame), "x.so(+0x12ab)");
+}
+
+TEST(Symbols, SeveralFramesOfLibrariesAreOneLineUnlessTheyAreTheInnermost) {
+  StackFrame own;
+  own.function = "f()";
+  own.file = "/home/me/f.cpp";
+  own.line = 3;
+  StackFrame asio;
+  asio.function = "pump()";
+  asio.file = "/usr/include/boost/asio/impl/awaitable.hpp";
+  asio.line = 7;
+  EXPECT_EQ(to_text(Stack{asio, own, asio, asio, asio, own, asio}),
+            "  at pump() (awaitable.hpp:7)\n  at f() (f.cpp:3)\n  ... 3 frames of libraries\n  at f() (f.cpp:3)\n"
+            "  at pump() (awaitable.hpp:7)\n");
 }
 
 }  // namespace

@@ -40,6 +40,8 @@ TEST(StallRules, ReportOnceWhereTheWatcherItselfCameLate) {
   EXPECT_EQ(step.lasted_ns, 70 * kMs);
   EXPECT_EQ(rules.look({kStart, 1}, kStart + 71 * kMs).what, What::Nothing) << "until four times the threshold";
   EXPECT_EQ(rules.look({kStart, 1}, kStart + 100 * kMs).what, What::Stalled);
+  EXPECT_EQ(rules.look({kStart, 1}, kStart + 200 * kMs).what, What::Stalled);
+  EXPECT_EQ(rules.look({kStart, 1}, kStart + 900 * kMs).what, What::Nothing) << "three reports in all";
 }
 
 TEST(StallRules, KnowAnotherHandlerThatBeganInTheSameNanosecond) {

@@ -24,7 +24,8 @@ using Stack = std::vector<StackFrame>;  ///< innermost first, with inlined funct
 /// "shrink(Image&) (image.cpp:88)", or "module(+0x12ab)" where nothing better is known.
 [[nodiscard]] std::string to_text(const StackFrame& frame);
 
-/// A line for each frame: "  at shrink(Image&) (image.cpp:88)".
+/// A line for each frame: "  at shrink(Image&) (image.cpp:88)"; one for several of Asio or the standard library, unless
+/// they are the innermost.
 [[nodiscard]] std::string to_text(const Stack& stack);
 
 }  // namespace galley
