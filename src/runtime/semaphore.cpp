@@ -144,7 +144,7 @@ namespace {
 
 /// Holds the core, so that the semaphore may go while somebody waits.
 asio::awaitable<Permit> acquire_from(std::shared_ptr<SemaphoreCore> core, std::size_t permits) {
-  if (out_of_budget()) co_await give_way();
+  if (!may_go_on()) co_await give_way();
   if (auto now = core->try_acquire(permits)) co_return std::move(*now);
   SemaphoreCore::Place place(*core, permits);
   co_await wait(place);
@@ -154,7 +154,7 @@ asio::awaitable<Permit> acquire_from(std::shared_ptr<SemaphoreCore> core, std::s
 
 asio::awaitable<Result<Permit>> acquire_within(std::shared_ptr<SemaphoreCore> core, Duration limit,
                                                std::size_t permits) {
-  if (out_of_budget()) co_await give_way();
+  if (!may_go_on()) co_await give_way();
   if (auto now = core->try_acquire(permits)) co_return std::move(*now);
   if (limit <= Duration(0)) co_return timed_out(limit);
   auto granted = with_timeout(acquire_from(std::move(core), permits), limit);

@@ -3,6 +3,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 #include <list>
 #include <mutex>
@@ -162,7 +163,7 @@ class TaskGroup::State final : public detail::WaitSource, public std::enable_sha
   static asio::awaitable<void> supervise(std::shared_ptr<Entry> entry, asio::awaitable<void> work) {
     // Not only for the caller's sake: the cancellation of a coroutine that has not yet been suspended would make
     // co_spawn's own last step throw, out of the executor.
-    co_await detail::give_way();
+    co_await asio::post(asio::use_awaitable);
     entry->begun = true;
     if (entry->cancelled) co_return;
     try {

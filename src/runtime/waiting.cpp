@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "galley/runtime/yield.hpp"
 
 namespace asio = boost::asio;
 
@@ -94,7 +95,7 @@ asio::awaitable<void> wait(Waiter& waiter) {
   return asio::async_initiate<const asio::use_awaitable_t<>, void()>(StartWaiting(waiter), asio::use_awaitable);
 }
 
-asio::awaitable<void> give_way() { co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable); }
+asio::awaitable<void> give_way() { co_await yield(); }
 
 void throw_cancelled() { throw boost::system::system_error(asio::error::operation_aborted); }
 

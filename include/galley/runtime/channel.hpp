@@ -225,7 +225,7 @@ class ChannelCore final : public WaitSource, public std::enable_shared_from_this
 
 template <class T>
 boost::asio::awaitable<Sent> send(ChannelCore<T>* channel, T value) {
-  if (out_of_budget()) {
+  if (!may_go_on()) {
     const auto hold = channel->shared_from_this();
     co_await give_way();
   }
@@ -239,7 +239,7 @@ boost::asio::awaitable<Sent> send(ChannelCore<T>* channel, T value) {
 
 template <class T>
 boost::asio::awaitable<std::optional<T>> receive(ChannelCore<T>* channel) {
-  if (out_of_budget()) {
+  if (!may_go_on()) {
     const auto hold = channel->shared_from_this();
     co_await give_way();
   }

@@ -72,7 +72,7 @@ template <class Items, class F>
 boost::asio::awaitable<void> run_items(ForEach<Items, F>& all, Children& runners) {
   using Value = typename ForEach<Items, F>::Value;
   while (all.begun < all.results.size() && !runners.cancelled()) {
-    if (out_of_budget()) co_await give_way();
+    if (!may_go_on()) co_await give_way();
     if (all.begun == all.results.size()) break;
     auto& result = all.results[all.begun++];
     const auto item = all.next++;

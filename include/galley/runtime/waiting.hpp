@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "galley/runtime/budget.hpp"
+
 namespace galley::detail {
 
 class Waiter;
@@ -64,9 +66,9 @@ class Waiter {
 /// Until the waiter is completed; what came of it is its outcome.
 [[nodiscard]] boost::asio::awaitable<void> wait(Waiter& waiter);
 
-/// An operation that could complete at once is to give way first.
-[[nodiscard]] inline bool out_of_budget() noexcept { return false; }
-/// To the end of the executor's line.
+/// Before an operation that could complete at once: where this is false, it gives way first.
+[[nodiscard]] inline bool may_go_on() noexcept { return spend_budget(); }
+/// Behind what else is ready: as yield().
 [[nodiscard]] boost::asio::awaitable<void> give_way();
 
 /// As Asio's own operations end when they are cancelled: boost::system::system_error, operation_aborted.
