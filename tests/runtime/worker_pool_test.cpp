@@ -65,7 +65,7 @@ TEST(WorkerPool, TheBoundIsHardAndARefusedTaskStaysTheCallers) {
   EXPECT_EQ(pool.submit_for(1ms, std::move(mine), limited), Submitted::Full);
   ASSERT_TRUE(mine);  // NOLINT(bugprone-use-after-move): not accepted, not moved from
   EXPECT_EQ(pool.stats().queued[1], 10);
-  EXPECT_EQ(pool.stats().refused, 19'993 + 1);
+  EXPECT_EQ(pool.stats().refused, 19'993);
   held.go.set();
   EXPECT_EQ(pool.submit_for(1min, std::move(mine)), Submitted::Accepted);
   pool.close(CloseMode::Drain);
