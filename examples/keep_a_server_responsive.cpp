@@ -85,6 +85,7 @@ int main(int argc, char** argv) {
       "GET", "/health", [&](galley::HttpRequest&) { return health(guard, loop, lifecycle); },
       galley::RequestClass::System);
 
+  lifecycle.add(galley::part_of(pool)).value();  // first, because requests use it
   lifecycle.add(galley::part_of(server)).value();
   lifecycle.on_ended([](const galley::StopReport& report) { std::cout << "stopped: " << report.reason << "\n"; });
   if (serves) lifecycle.stop_on_signals().value();

@@ -51,10 +51,7 @@ int main() {
   options.not_ready = std::chrono::milliseconds(50);  // twice what a load balancer takes to notice; here there is none
   options.drain = std::chrono::seconds(20);
   galley::Lifecycle lifecycle{loop.get_executor(), options};
-  galley::LifecyclePart workers;
-  workers.name = "pool";
-  workers.close = [&] { pool.close(galley::CloseMode::Drain, std::chrono::seconds(1)); };
-  lifecycle.add(workers).value();  // first, because requests use it
+  lifecycle.add(galley::part_of(pool)).value();  // first, because requests use it
   lifecycle.add(galley::part_of(server)).value();
   lifecycle.on_stage([&](galley::Stage stage) {
     const galley::Readiness ready = lifecycle.readiness();
