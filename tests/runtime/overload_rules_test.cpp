@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <functional>
 #include <memory>
 #include <set>
+#include <thread>
+#include <vector>
 
 #include "galley/error.hpp"
 #include "galley/runtime/overload_guard.hpp"
@@ -121,6 +124,29 @@ TEST(OverloadGuard, AWaitThatGrowsByTwiceTheTargetIsBusyAtOnce) {
   EXPECT_TRUE(guard.busy());
 }
 
+TEST(OverloadGuard, GrowthCountsFromTheLeastWaitOfTheLine) {
+  OverloadGuard guard(seeded());
+  EXPECT_TRUE(guard.take(arrival(900ms), 1s).admitted);  // after a stall
+  EXPECT_TRUE(guard.take(arrival(971ms), 1'001ms).admitted);
+  EXPECT_TRUE(guard.take(arrival(972ms), 1'041ms).admitted);
+  EXPECT_FALSE(guard.take(arrival(972ms), 1'042ms).admitted);  // 70 ms, after 30
+}
+
+TEST(OverloadGuard, AStallOfABusyServerIsNoSilence) {
+  const auto guard = busy_guard();
+  EXPECT_FALSE(guard->take(arrival(2'050ms), 2'150ms).admitted);
+  EXPECT_TRUE(guard->busy());
+  static_cast<void>(guard->take(arrival(2'251ms), 2'300ms));  // nobody had waited for an interval when it came
+  EXPECT_FALSE(guard->busy());
+}
+
+TEST(OverloadGuard, SilenceCountsFromTwiceTheServiceOn) {
+  const auto guard = busy_guard();
+  guard->finished(300ms);
+  EXPECT_EQ(guard->status(2'600ms).state, OverloadState::Busy);
+  EXPECT_EQ(guard->status(2'601ms).state, OverloadState::Normal);
+}
+
 TEST(OverloadGuard, AfterAStallOfAnIdleServerNobodyIsRefused) {
   OverloadOptions options = seeded();
   options.max_wait = Duration{0};
@@ -228,6 +254,15 @@ TEST(OverloadGuard, ADeadlineThatServiceWouldMissIsRefused) {
   EXPECT_TRUE(guard.take(patient, 3'151ms).admitted);
 }
 
+TEST(OverloadGuard, WhoComesTooLateForHisDeadlineShowsTheWaitToo) {
+  OverloadOptions options = seeded();
+  options.deadline = 25ms;
+  OverloadGuard guard(options);
+  take_all(guard, 1s, 1'101ms, 30ms);
+  EXPECT_EQ(guard.status(1'100ms).refused_by(Refusal::Deadline), 101);
+  EXPECT_TRUE(guard.busy());
+}
+
 TEST(OverloadGuard, AServiceLongerThanAllDeadlinesIsTriedAgain) {
   OverloadOptions options = seeded();
   options.deadline = 200ms;
@@ -315,10 +350,80 @@ TEST(OverloadGuard, ClosesTheAcceptGateWhenSayingNoCostsTooMuch) {
   EXPECT_TRUE(guard->busy());
 }
 
+TEST(OverloadGuard, TheAcceptGateOpensWhenNobodyIsSeenToWaitBeyondTwiceTheTarget) {
+  const auto guard = busy_guard();
+  static_cast<void>(guard->take(arrival(2'001ms - 41ms), 2'001ms));
+  EXPECT_TRUE(guard->admit(arrival(2'001ms, RequestClass::System), 2'001ms).admitted);  // or it would be Normal by then
+  EXPECT_FALSE(guard->status(2'100ms).accepting);
+  EXPECT_TRUE(guard->status(2'101ms).accepting);
+}
+
+TEST(OverloadGuard, ACostlyGateKeepsLessInTheKernelWhenItCostsAgainAndOpensWithTheEndOfTheOverload) {
+  const auto guard = busy_guard();
+  take_all(*guard, 2'001ms, 2'101ms, 15ms);
+  guard->spent_refusing(30ms, 2'101ms);
+  std::vector<int> backlogs;
+  for (Nanos now = 2'101ms; now < 2'701ms; now += 100ms) {
+    backlogs.push_back(guard->accept(now).backlog);
+    take_all(*guard, now, now + 100ms, 15ms);
+    if (now == 2'401ms) guard->spent_refusing(6ms, 2'500ms);
+  }
+  EXPECT_EQ(backlogs, (std::vector<int>{22, 27, 34, 42, 22, 27}));
+  take_all(*guard, 2'701ms, 2'802ms, 0ms);
+  EXPECT_FALSE(guard->busy());
+  EXPECT_TRUE(guard->status(2'802ms).accepting);
+}
+
+TEST(OverloadGuard, TheSystemsRequestsAreNotTakenForCapacity) {
+  OverloadGuard guard(seeded());
+  for (Nanos now = 1'901ms; now < 2'002ms; now += 1ms) {
+    static_cast<void>(guard.take(arrival(now, RequestClass::System), now));
+    static_cast<void>(guard.take(arrival(now - 30ms), now));
+  }
+  static_cast<void>(guard.take(arrival(1'900ms), 2'001ms));
+  EXPECT_EQ(guard.accept(2'001ms).backlog, 22);
+}
+
 TEST(OverloadGuard, AMomentBeforeTheLatestCountsAsTheLatest) {
   const auto guard = busy_guard();
   EXPECT_FALSE(guard->take(arrival(1'975ms), 1'980ms).admitted);
   EXPECT_TRUE(guard->take(arrival(9s), 2'001ms).admitted);  // one from the future has not waited
+}
+
+TEST(OverloadGuard, CountsEachRequestOnceWhateverThreadBringsIt) {
+  constexpr int kThreads = 4;
+  constexpr int kEach = 5'000;
+  OverloadGuard guard(seeded());
+  std::atomic<int> abandoned{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < kThreads; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (int i = 0; i < kEach; ++i) {
+          const Nanos now = i * 1ms;
+          const Arrival one = arrival(now - i % 50 * 1ms, static_cast<RequestClass>((i + thread) % kRequestClasses));
+          static_cast<void>(guard.accept(now));
+          if (!guard.admit(one, now).admitted) {
+            guard.spent_refusing(20us, now);
+          } else if (i % 7 == 0) {
+            guard.abandon();
+            ++abandoned;
+          } else if (guard.start(one, now).admitted) {
+            guard.finished(1ms);
+          }
+          static_cast<void>(guard.busy());
+        }
+      });
+    }
+  }
+  const OverloadStatus status = guard.status(kEach * 1ms);
+  std::int64_t seen = abandoned;
+  for (const auto count : status.started) seen += count;
+  for (const Refusal reason : {Refusal::Overload, Refusal::Waited, Refusal::Deadline})
+    seen += status.refused_by(reason);
+  EXPECT_EQ(seen, kThreads * kEach);
+  EXPECT_EQ(status.waiting, 0);
+  EXPECT_EQ(status.refused[3], (std::array<std::int64_t, kRefusals>{}));
 }
 
 TEST(OverloadGuard, HasNamesForWhatItReports) {
