@@ -126,4 +126,20 @@ void PrometheusWriter::sample(const std::vector<Label>& labels, const Histogram&
   out_ += std::to_string(histogram.count()) + '\n';
 }
 
+void PrometheusWriter::sample(const std::vector<Label>& labels, std::span<const Duration> edges,
+                              std::span<const std::int64_t> within, std::int64_t count, double sum_seconds) {
+  GALLEY_ASSERT(type_ == MetricType::Histogram);
+  GALLEY_ASSERT(edges.size() == within.size());
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    series("_bucket", labels, seconds(edges[i]));
+    out_ += std::to_string(within[i]) + '\n';
+  }
+  series("_bucket", labels, "+Inf");
+  out_ += std::to_string(count) + '\n';
+  series("_sum", labels);
+  out_ += number(sum_seconds) + '\n';
+  series("_count", labels);
+  out_ += std::to_string(count) + '\n';
+}
+
 }  // namespace galley::telemetry

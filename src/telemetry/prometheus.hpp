@@ -45,6 +45,9 @@ class PrometheusWriter {
   /// Of a histogram: growing edges over 0, written in seconds, and "+Inf" after them. An edge counts what is known to
   /// be within (Histogram::count_within).
   void sample(const std::vector<Label>& labels, const Histogram& histogram, std::span<const Duration> edges);
+  /// Of one that is kept elsewhere: `within` says for each edge how many are known to be at most as long.
+  void sample(const std::vector<Label>& labels, std::span<const Duration> edges, std::span<const std::int64_t> within,
+              std::int64_t count, double sum_seconds);
 
  private:
   /// Name and labels; `le` empty: none.

@@ -1,0 +1,153 @@
+#include "runtime/loop_reactor.hpp"
+
+#include <algorithm>
+#include <memory>
+
+#include "base/assert.hpp"
+#include "base/ticks.hpp"
+
+namespace galley::runtime {
+
+namespace {
+namespace detail = boost::asio::detail;
+}
+
+// Members of Asio that have no other way in. An explicit instantiation may name a private member (C++20,
+// [temp.spec.general]/6), and stops compiling where a later Asio has no such member.
+template <auto member, class Tag>
+struct Reveal {
+  friend constexpr auto revealed(Tag) { return member; }
+};
+struct SchedulerQueue {
+  friend constexpr auto revealed(SchedulerQueue);
+};
+struct SchedulerMutex {
+  friend constexpr auto revealed(SchedulerMutex);
+};
+struct SchedulerWork {
+  friend constexpr auto revealed(SchedulerWork);
+};
+struct ServiceTimers {
+  friend constexpr auto revealed(ServiceTimers);
+};
+struct TimerHeap {
+  friend constexpr auto revealed(TimerHeap);
+};
+using SteadyTraits =
+    detail::chrono_time_traits<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>>;
+using SteadyService = detail::deadline_timer_service<SteadyTraits>;
+template struct Reveal<&detail::scheduler::op_queue_, SchedulerQueue>;
+template struct Reveal<&detail::scheduler::mutex_, SchedulerMutex>;
+template struct Reveal<&detail::scheduler::outstanding_work_, SchedulerWork>;
+template struct Reveal<&SteadyService::timer_queue_, ServiceTimers>;
+template struct Reveal<&detail::timer_queue<SteadyTraits>::heap_, TimerHeap>;
+
+namespace {
+
+/// The result that an operation is completed with is for the scheduler and those who derive from an operation.
+struct Result : detail::scheduler_operation {
+  static std::size_t of(const detail::scheduler_operation& operation) { return operation.*(&Result::task_result_); }
+};
+
+}  // namespace
+
+LoopReactor& LoopReactor::install(boost::asio::io_context& context, LoopTurns& loop) {
+  auto made = std::make_unique<LoopReactor>(context, loop);
+  boost::asio::add_service<detail::reactor>(context, made.get());
+  LoopReactor& reactor = *made.release();
+  auto& service = boost::asio::use_service<SteadyService>(context);  // adds its queue, and the reactor to the scheduler
+  reactor.steady_ = &(service.*revealed(ServiceTimers{}));
+  reactor.add_timer_queue(reactor.divider_);  // the last one that is added is asked first
+  return reactor;
+}
+
+LoopReactor::LoopReactor(boost::asio::io_context& context, LoopTurns& loop)
+    : epoll_reactor(context),
+      loop_(loop),
+      scheduler_(boost::asio::use_service<detail::scheduler>(context)),
+      divider_(*this) {}
+
+void LoopReactor::shutdown() {
+  for (Operations* const queue : {&io, &timers, &ready}) {
+    Operations dropped;  // destroys them
+    dropped.push(*queue);
+  }
+  epoll_reactor::shutdown();
+}
+
+void LoopReactor::run(long usec, Operations&) {
+  thread_ = static_cast<detail::scheduler_thread_info*>(detail::thread_context::top_of_thread_call_stack());
+  struct Settle {
+    LoopReactor& reactor;
+    ~Settle() { reactor.settle_work(); }
+  } const settle{*this};
+  loop_.turns(usec != 0);
+}
+
+void LoopReactor::look(bool sleep) {
+  GALLEY_ASSERT(io.empty());  // a descriptor that is queued here must not be reported once more
+  divided_ = false;
+  Operations found;
+  epoll_reactor::run(sleep ? -1 : 0, found);
+  (divided_ ? timers : io).push(found);
+}
+
+void LoopReactor::Divider::get_ready_timers(Operations& found) {
+  reactor_.io.push(found);
+  reactor_.divided_ = true;
+  reactor_.note_due();
+}
+
+/// The heap of Asio's timers is in our hands here, under the reactor's lock; of those behind one that is not due none
+/// is.
+void LoopReactor::note_due() {
+  const auto& heap = steady_->*revealed(TimerHeap{});
+  const std::int64_t now = base::mono_ns();
+  if (timers.empty()) due.clear();
+  const auto known = static_cast<std::ptrdiff_t>(due.size());
+  to_visit_.assign(1, 0);
+  while (!to_visit_.empty()) {
+    const std::size_t at = to_visit_.back();
+    to_visit_.pop_back();
+    if (at >= heap.size()) continue;
+    const auto when = std::chrono::nanoseconds(heap[at].time_.time_since_epoch()).count();
+    if (when > now) continue;
+    due.push_back(when);
+    to_visit_.push_back(2 * at + 1);
+    to_visit_.push_back(2 * at + 2);
+  }
+  std::sort(due.begin() + known, due.end());
+}
+
+void LoopReactor::take_posted() {
+  detail::conditionally_enabled_mutex::scoped_lock lock(scheduler_.*revealed(SchedulerMutex{}));
+  ready.push(scheduler_.*revealed(SchedulerQueue{}));
+}
+
+void LoopReactor::take_own() { ready.push(thread_->private_op_queue); }
+
+long LoopReactor::outstanding_work() {
+  settle_work();
+  return scheduler_.*revealed(SchedulerWork{});
+}
+
+void LoopReactor::run_first(Operations& operations) {
+  detail::scheduler_operation* const operation = operations.front();
+  operations.pop();
+  // Each operation was counted as work. What it queues is counted in its thread's private number, so as in the
+  // scheduler only the difference reaches the shared one (settle_work).
+  struct Finished {
+    long& work;
+    ~Finished() { --work; }
+  } const finished{thread_->private_outstanding_work};
+  const std::size_t result = Result::of(*operation);
+  operation->complete(&scheduler_, boost::system::error_code(), result);
+  thread_->rethrow_pending_exception();
+}
+
+/// What is above zero, the scheduler adds itself when run() returns.
+void LoopReactor::settle_work() {
+  for (; thread_->private_outstanding_work < 0; ++thread_->private_outstanding_work) scheduler_.work_finished();
+}
+
+}  // namespace galley::runtime

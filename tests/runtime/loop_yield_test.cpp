@@ -1,0 +1,199 @@
+// Long work in pieces, and the budget that yields where it was forgotten.
+
+#include <gmock/gmock.h>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <numeric>
+#include <stdexcept>
+
+#include "base/ticks.hpp"
+#include "galley/runtime/yield.hpp"
+
+namespace galley {
+namespace {
+
+namespace asio = boost::asio;
+using testing::ElementsAre;
+
+void run(asio::awaitable<void> work) {
+  Loop loop;
+  std::exception_ptr failure;
+  asio::co_spawn(loop.context(), std::move(work), [&](std::exception_ptr thrown) { failure = std::move(thrown); });
+  loop.run();
+  if (failure) std::rethrow_exception(failure);
+}
+
+void work_for(std::chrono::nanoseconds time) {
+  const auto end = base::mono_ns() + time.count();
+  while (base::mono_ns() < end) {
+  }
+}
+
+asio::awaitable<void> chunks_of(std::vector<int>& items, std::size_t chunk, std::vector<std::size_t>& sizes, int& sum) {
+  const auto add = [&](std::span<int> part) {
+    sizes.push_back(part.size());
+    sum = std::accumulate(part.begin(), part.end(), sum);
+  };
+  co_await for_each_chunk(items, chunk, add);
+}
+
+TEST(ForEachChunk, CallsWithEachPartInOrderAndTheRestAtTheEnd) {
+  std::vector<int> items(2'500);
+  std::iota(items.begin(), items.end(), 1);
+  std::vector<std::size_t> sizes;
+  int sum = 0;
+  run(chunks_of(items, 1'000, sizes, sum));
+  EXPECT_THAT(sizes, ElementsAre(1'000, 1'000, 500));
+  EXPECT_EQ(sum, 2'500 * 2'501 / 2);
+  items.clear();
+  run(chunks_of(items, 1'000, sizes, sum));
+  EXPECT_EQ(sizes.size(), 3u);
+  EXPECT_THROW(run(chunks_of(items, 0, sizes, sum)), Exception);
+}
+
+asio::awaitable<void> count_turns(int& others, const bool& over) {
+  while (!over) {
+    ++others;
+    co_await yield();
+  }
+}
+
+asio::awaitable<void> chunks_beside(const std::vector<int>& items, int& others, std::vector<int>& seen, bool& over) {
+  const auto look = [&](std::span<const int>) { seen.push_back(others); };
+  co_await for_each_chunk(items, 10, look);
+  over = true;
+}
+
+TEST(ForEachChunk, LetsOthersRunBetweenTheParts) {
+  Loop loop;
+  const std::vector<int> items(40);
+  std::vector<int> seen;
+  int others = 0;
+  bool over = false;
+  asio::co_spawn(loop.context(), count_turns(others, over), asio::detached);
+  asio::co_spawn(loop.context(), chunks_beside(items, others, seen, over), asio::detached);
+  loop.run();
+  EXPECT_THAT(seen, ElementsAre(1, 2, 3, 4));
+}
+
+asio::awaitable<void> failing_chunks(int& calls) {
+  const std::vector<int> items(40);
+  const auto fail = [&](std::span<const int>) {
+    if (++calls == 2) throw std::runtime_error("the second");
+  };
+  co_await for_each_chunk(items, 10, fail);
+}
+
+TEST(ForEachChunk, EndsWithWhatItsFunctionThrows) {
+  int calls = 0;
+  EXPECT_THROW(run(failing_chunks(calls)), std::runtime_error);
+  EXPECT_EQ(calls, 2);
+}
+
+TEST(ForEachChunk, IsCancelledBetweenTwoParts) {
+  Loop loop;
+  asio::cancellation_signal signal;
+  const std::vector<int> items(1'000);
+  int others = 0;
+  std::vector<int> seen;
+  bool over = true;
+  std::exception_ptr failure;
+  asio::co_spawn(
+      loop.context(), chunks_beside(items, others, seen, over),
+      asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr thrown) { failure = std::move(thrown); }));
+  loop.immediate([&] { loop.immediate([&] { signal.emit(asio::cancellation_type::terminal); }); });
+  loop.run();
+  EXPECT_TRUE(failure);
+  EXPECT_LT(seen.size(), 10u);
+  EXPECT_GT(seen.size(), 0u);
+}
+
+TEST(NeedYield, IsTrueAfterHalfAMillisecondOfOneHandler) {
+  EXPECT_FALSE(need_yield());
+  Loop loop;
+  std::vector<bool> needed;
+  for (int i = 0; i < 2; ++i) {
+    loop.immediate([&] {
+      needed.push_back(need_yield());
+      work_for(std::chrono::milliseconds(1));
+      needed.push_back(need_yield());
+    });
+  }
+  loop.run();
+  ASSERT_EQ(needed.size(), 4u);
+  EXPECT_TRUE(needed[1]);
+  EXPECT_TRUE(needed[3]);
+}
+
+int spent_until_used_up() {
+  int spent = 0;
+  while (spent < 1'000 && spend_budget()) ++spent;
+  return spent;
+}
+
+asio::awaitable<void> spend_twice(std::vector<int>& spent) {
+  spent.push_back(spent_until_used_up());
+  spent.push_back(spent_until_used_up());
+  co_await yield();
+  spent.push_back(spent_until_used_up());
+}
+
+TEST(Budget, IsTheSameForEachHandlerAndAfterEachYield) {
+  std::vector<int> spent;
+  run(spend_twice(spent));
+  EXPECT_THAT(spent, ElementsAre(kBudget, 0, kBudget));
+  Loop loop;
+  std::vector<int> of_each;
+  for (int i = 0; i < 2; ++i) loop.immediate([&] { of_each.push_back(spent_until_used_up()); });
+  loop.run();
+  EXPECT_THAT(of_each, ElementsAre(kBudget, kBudget));
+}
+
+TEST(Budget, HasNoEndOutsideOfALoop) { EXPECT_EQ(spent_until_used_up(), 1'000); }
+
+/// Completes at once, always, as a channel does that is never empty.
+asio::awaitable<int> always_ready(int value) {
+  if (!spend_budget()) co_await yield();
+  co_return value;
+}
+
+asio::awaitable<void> forget_to_yield(const bool& over, long& taken) {
+  while (!over) taken += co_await always_ready(1);
+}
+
+TEST(Budget, KeepsReadyOperationsFromStarvingTheirLoop) {
+  Loop loop;
+  bool over = false;
+  long taken = 0;
+  asio::co_spawn(loop.context(), forget_to_yield(over, taken), asio::detached);
+  loop.immediate([&] { loop.immediate([&] { over = true; }); });
+  loop.run();
+  EXPECT_GE(taken, kBudget);
+  EXPECT_LE(taken, 4 * kBudget);
+}
+
+const TaskInfo* task_after_yield = nullptr;
+
+asio::awaitable<void> yield_in_a_task() {
+  co_await yield();
+  task_after_yield = current_task();
+}
+
+TEST(Yield, ComesBackInTheTaskThatYielded) {
+  const TaskInfo task("cleaner", BOOST_CURRENT_LOCATION);
+  Loop loop;
+  loop.immediate([&] {
+    const TaskScope scope(&task);
+    asio::co_spawn(loop.context(), yield_in_a_task(), asio::detached);  // runs at once, until it yields
+  });
+  loop.run();
+  EXPECT_EQ(task_after_yield, &task);
+  EXPECT_EQ(current_task(), nullptr);
+}
+
+}  // namespace
+}  // namespace galley
