@@ -1,0 +1,126 @@
+#include "galley/runtime/waiting.hpp"
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/system/system_error.hpp>
+#include <mutex>
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace asio = boost::asio;
+
+namespace galley::detail {
+
+/// Of each execution context: who waits on it. A waiting coroutine is owned by its own frame, so nobody else could
+/// destroy it with its context.
+class WaitingService final : public asio::execution_context::service {
+ public:
+  using key_type = WaitingService;
+  static asio::execution_context::id id;
+
+  explicit WaitingService(asio::execution_context& context) : service(context) {}
+
+  void add(Waiter& waiter) {
+    const std::lock_guard lock(mutex_);
+    waiter.service_ = this;
+    waiter.service_next_ = first_;
+    if (first_ != nullptr) first_->service_previous_ = &waiter;
+    first_ = &waiter;
+  }
+  void remove(Waiter& waiter) {
+    const std::lock_guard lock(mutex_);
+    unlink(waiter);
+  }
+
+ private:
+  void unlink(Waiter& waiter) noexcept {
+    if (waiter.service_ == nullptr) return;
+    (waiter.service_previous_ != nullptr ? waiter.service_previous_->service_next_ : first_) = waiter.service_next_;
+    if (waiter.service_next_ != nullptr) waiter.service_next_->service_previous_ = waiter.service_previous_;
+    waiter.service_ = nullptr;
+    waiter.service_next_ = waiter.service_previous_ = nullptr;
+  }
+  Waiter* take_first() {
+    const std::lock_guard lock(mutex_);
+    Waiter* const waiter = first_;
+    if (waiter != nullptr) unlink(*waiter);
+    return waiter;
+  }
+  void shutdown() override {
+    while (Waiter* const waiter = take_first()) {
+      waiter->source_.abandon(*waiter);
+      const Waiter::Handler last =
+          std::move(*waiter->handler_);  // its end hands the frame to the context's own shutdown
+      waiter->handler_.reset();
+    }
+  }
+
+  std::mutex mutex_;
+  Waiter* first_ = nullptr;
+};
+
+asio::execution_context::id WaitingService::id;
+
+struct StartWaiting {
+  Waiter* waiter;
+  explicit StartWaiting(Waiter& who) noexcept : waiter(&who) {}
+
+  void operator()(Waiter::Handler&& handler) const {
+    Waiter& who = *waiter;
+    who.handler_.emplace(std::move(handler));
+    auto slot = asio::get_associated_cancellation_slot(*who.handler_);
+    if (slot.is_connected()) {
+      slot.assign([&who](asio::cancellation_type type) {
+        if (type != asio::cancellation_type::none) who.source_.cancel(who);
+      });
+    }
+    asio::use_service<WaitingService>(asio::query(who.handler_->get_executor(), asio::execution::context)).add(who);
+    if (who.source_.begin(who)) who.complete();
+  }
+};
+
+void Waiter::complete() {
+  GALLEY_ASSERT(handler_.has_value());
+  service_->remove(*this);
+  Handler handler = std::move(*handler_);
+  handler_.reset();
+  asio::post(std::move(handler));
+}
+
+asio::awaitable<void> wait(Waiter& waiter) {
+  return asio::async_initiate<const asio::use_awaitable_t<>, void()>(StartWaiting(waiter), asio::use_awaitable);
+}
+
+asio::awaitable<void> give_way() { co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable); }
+
+void throw_cancelled() { throw boost::system::system_error(asio::error::operation_aborted); }
+
+void WaitList::push_back(Waiter& waiter) noexcept {
+  waiter.next_ = nullptr;
+  waiter.previous_ = last_;
+  (last_ != nullptr ? last_->next_ : first_) = &waiter;
+  last_ = &waiter;
+  waiter.linked_ = true;
+}
+
+Waiter* WaitList::pop_front() noexcept {
+  Waiter* const waiter = first_;
+  if (waiter != nullptr) remove(*waiter);
+  return waiter;
+}
+
+void WaitList::remove(Waiter& waiter) noexcept {
+  (waiter.previous_ != nullptr ? waiter.previous_->next_ : first_) = waiter.next_;
+  (waiter.next_ != nullptr ? waiter.next_->previous_ : last_) = waiter.previous_;
+  waiter.next_ = waiter.previous_ = nullptr;
+  waiter.linked_ = false;
+}
+
+void WaitList::complete_all() {
+  while (Waiter* const waiter = pop_front()) waiter->complete();
+}
+
+}  // namespace galley::detail
