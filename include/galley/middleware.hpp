@@ -43,7 +43,7 @@ class Middleware {
     return {};
   }
   /// Round an attempt: calls `next` once, and returns what it returned, or something else. What it throws is the
-  /// attempt's failure, as if the handler had thrown it.
+  /// attempt's failure, as if the handler had thrown it. Round coroutine handlers: see galley/coroutine.hpp.
   virtual std::optional<Outcome> on_attempt(Attempt& attempt, std::string_view payload, const Next& next) {
     (void)attempt;
     return next(payload);

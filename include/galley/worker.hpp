@@ -216,8 +216,8 @@ class Worker {
   /// 366 days. Throws Exception (InvalidInput) on a bad kind or time.
   Worker& timeout(std::string_view kind, Duration timeout);
 
-  /// Slots 1..10,000 bound to queues: "a" (default: the pool's name), "a,b" strict order, "a*3,b*1" by weight. There are
-  /// as many threads as have been needed at once for handlers that are no coroutines, and for commands.
+  /// Slots 1..10,000 bound to queues: "a" (default: the pool's name), "a,b" strict order, "a*3,b*1" by weight. Threads
+  /// are started as they are needed: one a slot that runs a command or a handler that is no coroutine.
   /// Without any pool: "default" with one slot a core. Throws Exception (InvalidInput).
   Worker& pool(std::string_view name, int slots, std::string_view queues = {});
 

@@ -71,12 +71,12 @@ class CoroutineRun : public std::enable_shared_from_this<CoroutineRun> {
 
   void begin(asio::io_context& loop) {
     begun_ = clock_.mono();
-    asio::co_spawn(loop, root(this),
-                   asio::bind_cancellation_slot(
-                       cancel_.slot(), [self = shared_from_this()](const std::exception_ptr& thrown,
-                                                                   std::optional<Outcome> outcome) {
-                         self->over(thrown, std::move(outcome));
-                       }));
+    asio::co_spawn(
+        loop, root(this),
+        asio::bind_cancellation_slot(cancel_.slot(), [self = shared_from_this()](const std::exception_ptr& thrown,
+                                                                                 std::optional<Outcome> outcome) {
+          self->over(thrown, std::move(outcome));
+        }));
     // By the thread that asks for the stop. The run may be over by the time that the loop hears of it.
     on_stop_.emplace(attempt_->stop_token_unseen(), [&loop, weak = weak_from_this()] {
       asio::post(loop, [weak] {
@@ -136,8 +136,9 @@ class CoroutineRun : public std::enable_shared_from_this<CoroutineRun> {
 Result<void> check_middleware(std::string_view kind, std::span<const std::shared_ptr<Middleware>> middleware) {
   for (std::size_t at = 0; at < middleware.size(); ++at) {
     if (dynamic_cast<const CoroutineMiddleware*>(middleware[at].get()) != nullptr) continue;
-    return Error{Errc::InvalidInput, "the handler of the kind '" + std::string(kind) + "' is a coroutine, and middleware " +
-                                         std::to_string(at + 1) + " of " + std::to_string(middleware.size()) +
+    return Error{Errc::InvalidInput, "the handler of the kind '" + std::string(kind) +
+                                         "' is a coroutine, and middleware " + std::to_string(at + 1) + " of " +
+                                         std::to_string(middleware.size()) +
                                          " of its store cannot stand round it; allowed is what derives from "
                                          "galley::CoroutineMiddleware"};
   }

@@ -88,7 +88,7 @@ class WorkerRun final : private Runner {
   bool watch_over_ = false;
 
   std::thread watchdog_;
-  std::deque<WorkerPool> pools_;          ///< by pool; their threads use the rest
+  std::deque<WorkerPool> pools_;         ///< by pool; their threads use the rest
   std::unique_ptr<CoroutineLoop> loop_;  ///< none where no handler is a coroutine; its thread uses the rest
 };
 

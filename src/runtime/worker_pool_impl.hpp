@@ -140,7 +140,7 @@ class WorkerPool::Impl {
   std::atomic<int> size_{0};
   std::atomic<int> unfinished_{0};  ///< on demand: tasks that run, wait, or are about to
   std::atomic<int> started_{0};     ///< on demand: threads of dispatchers_; changed under control_mutex_
-  int alive_ = 0;  ///< threads; guarded by ended_mutex_
+  int alive_ = 0;                   ///< threads; guarded by ended_mutex_
   std::mutex ended_mutex_;
   std::condition_variable ended_;
   std::vector<Closer> closers_;  ///< guarded by ended_mutex_, as the next two

@@ -39,8 +39,8 @@ inline constexpr int kTaskClasses = 3;
 
 enum class Submitted : std::uint8_t {
   Accepted,
-  Full,    ///< no room; the task is still the caller's
-  Closed,  ///< the pool takes no more; the task is still the caller's
+  Full,      ///< no room; the task is still the caller's
+  Closed,    ///< the pool takes no more; the task is still the caller's
   NoThread,  ///< of a pool on_demand: no thread could be started for it; the task is still the caller's
 };
 
@@ -78,9 +78,9 @@ struct PoolTracer {
 };
 
 struct PoolOptions {
-  std::string name = "pool";     ///< Of its threads, "name/0/1" cut to 15 bytes.
-  int dispatchers = 1;           ///< 1..1000
-  int workers = 0;               ///< Of each dispatcher, 1..1000; 0: one a core.
+  std::string name = "pool";  ///< Of its threads, "name/0/1" cut to 15 bytes.
+  int dispatchers = 1;        ///< 1..1000
+  int workers = 0;            ///< Of each dispatcher, 1..1000; 0: one a core.
   /// Threads are started as they are needed: one more when there are fewer than tasks that run or wait, and workers
   /// without one. Else all are started at once. What was started stays until its dispatcher goes.
   bool on_demand = false;
