@@ -151,7 +151,7 @@ class LoopCore final : public LoopTurns {
   void run_prepare();
   void run_poll(bool may_sleep, bool posted);
   void run_nodes(LoopPhase in, NodeList& waiting, NodeList& running);
-  void sleep();
+  void rest();
   void look();
   void end_turn();
   [[nodiscard]] bool waits_here() const noexcept;

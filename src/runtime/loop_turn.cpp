@@ -146,7 +146,7 @@ void LoopCore::run_poll(bool may_sleep, bool posted) {
   enter(LoopPhase::Poll);
   if (posted) reactor_->take_posted();
   reactor_->take_own();
-  if (may_sleep && !waits_here() && !idle_wants_more_ && !stopping_.load()) sleep();
+  if (may_sleep && !waits_here() && !idle_wants_more_ && !stopping_.load()) rest();
   while (!reactor_->io.empty() && !stopping_.load(std::memory_order_relaxed)) call(reactor_->io);
   while (!reactor_->ready.empty() && !stopping_.load(std::memory_order_relaxed)) call(reactor_->ready);
 }
@@ -159,7 +159,7 @@ void LoopCore::run_nodes(LoopPhase in, NodeList& waiting, NodeList& running) {
 }
 
 /// Until the kernel has something, or another thread. Where nothing can come any more, run() is told to end.
-void LoopCore::sleep() {
+void LoopCore::rest() {
   const bool alone =
       reactor_->outstanding_work() <= 1;  // before the inbox: whoever posts and then drops its guard is seen
   asleep_.store(true);
