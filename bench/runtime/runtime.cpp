@@ -17,6 +17,7 @@ using Part = std::vector<Row> (*)(const Options&);
 constexpr std::pair<const char*, Part> kParts[] = {
     {"pool", pool_rows},
     {"idle", idle_rows},
+    {"tools", tools_rows},
 };
 
 /// "at most 45: met".
