@@ -20,6 +20,7 @@ constexpr std::pair<const char*, Part> kParts[] = {
     {"offload", offload_rows},
     {"idle", idle_rows},
     {"stall", stall_rows},
+    {"tools", tools_rows},
 };
 
 /// "at most 45: met".

@@ -1,4 +1,4 @@
-#include "galley/runtime/children.hpp"
+#include "galley/runtime/detail/children.hpp"
 
 #include <algorithm>
 #include <boost/asio/cancellation_signal.hpp>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/assert.hpp"
-#include "galley/runtime/waiting.hpp"
+#include "galley/runtime/detail/waiting.hpp"
 
 namespace asio = boost::asio;
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/assert.hpp"
-#include "galley/runtime/waiting.hpp"
+#include "galley/runtime/detail/waiting.hpp"
 #include "galley/runtime/with_timeout.hpp"
 
 namespace asio = boost::asio;

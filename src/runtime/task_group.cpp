@@ -10,9 +10,9 @@
 
 #include "base/assert.hpp"
 #include "base/clock.hpp"
-#include "galley/runtime/children.hpp"
+#include "galley/runtime/detail/children.hpp"
+#include "galley/runtime/detail/waiting.hpp"
 #include "galley/runtime/semaphore.hpp"
-#include "galley/runtime/waiting.hpp"
 #include "galley/runtime/with_timeout.hpp"
 #include "runtime/named_executor.hpp"
 

@@ -1,4 +1,4 @@
-#include "galley/runtime/waiting.hpp"
+#include "galley/runtime/detail/waiting.hpp"
 
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/error.hpp>

@@ -27,7 +27,7 @@
 #include <vector>
 
 #include "galley/error.hpp"
-#include "galley/runtime/waiting.hpp"
+#include "galley/runtime/detail/waiting.hpp"
 
 namespace galley {
 
@@ -251,6 +251,10 @@ boost::asio::awaitable<std::optional<T>> receive(ChannelCore<T>* channel) {
   co_return place.take();
 }
 
+/// Can be written as a temporary inside a co_await expression: g++ 12 destroys an aggregate twice there.
+template <class T>
+inline constexpr bool kSafeToSend = !std::is_aggregate_v<T> || std::is_trivially_destructible_v<T>;
+
 [[nodiscard]] std::size_t checked_capacity(std::size_t capacity);
 
 }  // namespace detail
@@ -273,7 +277,7 @@ class Channel {
 
   /// Accepted, as soon as there is room; Closed: the value is dropped.
   [[nodiscard]] boost::asio::awaitable<Sent> send(T value) {
-    static_assert(!std::is_aggregate_v<T> || std::is_trivially_destructible_v<T>,
+    static_assert(detail::kSafeToSend<T>,
                   "give T a constructor: g++ 12 destroys a temporary aggregate twice in co_await channel.send(T{...})");
     return detail::send(core_.get(), std::move(value));
   }

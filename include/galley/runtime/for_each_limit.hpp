@@ -19,8 +19,8 @@
 #include <utility>
 #include <vector>
 
-#include "galley/runtime/children.hpp"
-#include "galley/runtime/waiting.hpp"
+#include "galley/runtime/detail/children.hpp"
+#include "galley/runtime/detail/waiting.hpp"
 
 namespace galley {
 

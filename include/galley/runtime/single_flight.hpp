@@ -19,8 +19,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "galley/runtime/children.hpp"
-#include "galley/runtime/waiting.hpp"
+#include "galley/runtime/detail/children.hpp"
+#include "galley/runtime/detail/waiting.hpp"
 
 namespace galley {
 

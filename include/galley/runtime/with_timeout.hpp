@@ -12,7 +12,7 @@
 
 #include "galley/error.hpp"
 #include "galley/job.hpp"
-#include "galley/runtime/children.hpp"
+#include "galley/runtime/detail/children.hpp"
 
 namespace galley {
 
