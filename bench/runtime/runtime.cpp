@@ -16,6 +16,7 @@ using namespace bench::runtime;
 using Part = std::vector<Row> (*)(const Options&);
 constexpr std::pair<const char*, Part> kParts[] = {
     {"pool", pool_rows},
+    {"offload", offload_rows},
     {"idle", idle_rows},
 };
 
