@@ -73,9 +73,12 @@ HttpResponse Connection::without_route() const {
 }
 
 asio::awaitable<HttpResponse> Connection::handle(HttpRequest& request) {
-  HttpHandler& handler = server_->route(*found_->route).handler;
-  if (auto* const plain = std::get_if<HttpPlainHandler>(&handler)) co_return (*plain)(request);
-  auto running = std::get<HttpCoroutineHandler>(handler)(request);
+  Route& route = server_->route(*found_->route);
+  if (auto* const plain = std::get_if<HttpPlainHandler>(&route.handler)) {
+    const TaskScope scope(&route.task);
+    co_return (*plain)(request);
+  }
+  auto running = std::get<HttpCoroutineHandler>(route.handler)(request);
   co_return co_await std::move(running);
 }
 

@@ -75,9 +75,8 @@ Listener::Took Listener::accept(tcp::socket& socket, std::string& peer) {
       return Took::Connection;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) return Took::Nothing;
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) return Took::Failed;
-    // Whatever else accept(2) says is of that one connection, which is gone: look at the next one.
-    if (errno == EBADF || errno == EINVAL || errno == ENOTSOCK) return Took::Failed;
+    // These are of one connection, which is gone: look at the next one.
+    if (errno != EINTR && errno != ECONNABORTED && errno != EPROTO && errno != EPERM) return Took::Failed;
   }
 }
 

@@ -96,7 +96,12 @@ RequestParser::Step RequestParser::put(std::string_view bytes) {
   if (fault == beast::error::bad_version) return {used, State::Bad, 505};
   if (fault && fault != beast::error::need_more) return {used, State::Bad, 400};
   if (!parser.is_header_done()) return {used, State::Head, 0};
-  if (!had_head) return judge_head(used);
+  if (!had_head) {
+    const Step step = judge_head(used);
+    if (step.state != State::Body) return step;
+  }
+  // The parser leaves what it waits for the end of, the head of a chunk or a trailer, and has no bound of its own.
+  if (!parser.is_done() && bytes.size() - used > max_header_bytes_) return {used, State::Bad, 431};
   return {used, parser.is_done() ? State::Whole : State::Body, 0};
 }
 
@@ -105,10 +110,18 @@ RequestParser::Step RequestParser::judge_head(std::size_t used) const {
   const auto& message = parser.get();
   const auto hosts = message.count(beast::field::host);
   if (hosts > 1 || (hosts == 0 && message.version() >= 11)) return {used, State::Bad, 400};  // RFC 9112, section 3.2
+  // The length of a body in another coding cannot be known; taking it for none would make a request of it
+  // (section 6.3).
+  if (message.count(beast::field::transfer_encoding) > 0 && (!message.chunked() || message.version() < 11)) {
+    return {used, State::Bad, 400};
+  }
   return {used, parser.is_done() ? State::Whole : State::Body, 0};
 }
 
-bool RequestParser::keeps_alive() const { return beast_->parser->get().keep_alive(); }
+bool RequestParser::keeps_alive() const {
+  const auto& message = beast_->parser->get();
+  return message.version() >= 11 && message.keep_alive();  // in 1.0 it would have to be granted
+}
 
 bool RequestParser::awaits_continue() const {
   const auto& message = beast_->parser->get();

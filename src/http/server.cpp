@@ -40,9 +40,9 @@ HttpServer::HttpServer(boost::asio::any_io_executor executor, HttpOptions option
 
 HttpServer::~HttpServer() { core_->close(); }
 
-void HttpServer::add(std::string_view method, std::string_view pattern, HttpHandler handler,
-                     RequestClass request_class) {
-  core_->add(method, pattern, std::move(handler), request_class);
+void HttpServer::add(std::string_view method, std::string_view pattern, HttpHandler handler, RequestClass request_class,
+                     const boost::source_location& where) {
+  core_->add(method, pattern, std::move(handler), request_class, where);
 }
 
 Result<std::uint16_t> HttpServer::listen() { return core_->listen(); }

@@ -44,13 +44,11 @@ ServerCore::ServerCore(asio::any_io_executor executor, HttpOptions options)
                   options_.write_timeout, kLingerTime}),
       timer_(executor) {}
 
-void ServerCore::add(std::string_view method, std::string_view pattern, HttpHandler handler,
-                     RequestClass request_class) {
+void ServerCore::add(std::string_view method, std::string_view pattern, HttpHandler handler, RequestClass request_class,
+                     const boost::source_location& where) {
   const auto number = routes_.add(method, pattern);
   if (!number) throw Exception(number.error());
-  auto route = std::make_unique<Route>();
-  route->method = method;
-  route->pattern = pattern;
+  auto route = std::make_unique<Route>(method, pattern, where);
   route->request_class = request_class;
   route->handler = std::move(handler);
   handlers_.push_back(std::move(route));

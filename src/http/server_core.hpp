@@ -15,6 +15,7 @@
 
 #include "base/clock.hpp"
 #include "galley/http/server.hpp"
+#include "galley/runtime/current_task.hpp"
 #include "http/deadlines.hpp"
 #include "http/listener.hpp"
 #include "http/routes.hpp"
@@ -28,8 +29,11 @@ class Connection;
 enum Line : std::size_t { kIdle, kLastCall, kHead, kBody, kWrite, kLinger };
 
 struct Route {
+  Route(std::string_view route_method, std::string_view route_pattern, const boost::source_location& where)
+      : method(route_method), pattern(route_pattern), task(method + " " + pattern, where) {}
   std::string method;
   std::string pattern;
+  TaskInfo task;
   RequestClass request_class = RequestClass::Normal;
   HttpHandler handler;
   std::int64_t statuses[6] = {};
@@ -40,7 +44,8 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
  public:
   ServerCore(boost::asio::any_io_executor executor, HttpOptions options);
 
-  void add(std::string_view method, std::string_view pattern, HttpHandler handler, RequestClass request_class);
+  void add(std::string_view method, std::string_view pattern, HttpHandler handler, RequestClass request_class,
+           const boost::source_location& where);
   Result<std::uint16_t> listen();
   void stop_accepting();
   void drain(std::function<void()> drained);

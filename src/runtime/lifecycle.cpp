@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "galley/runtime/worker_pool.hpp"
 #include "runtime/stop_rules.hpp"
 
 namespace galley {
@@ -65,6 +66,20 @@ std::string_view name(Stage stage) noexcept {
     case Stage::Ended: return "ended";
   }
   return "ended";
+}
+
+LifecyclePart part_of(WorkerPool& pool, std::string name) {
+  LifecyclePart part;
+  part.name = std::move(name);
+  part.drain = [&pool](const std::function<void()>& drained) {
+    pool.close_then(CloseMode::Drain, std::nullopt, [drained](const PoolClosed&) { drained(); }).value();
+  };
+  part.cancel = [&pool] { pool.close_then(CloseMode::Cancel, std::nullopt, [](const PoolClosed&) {}).value(); };
+  part.left = [&pool] {
+    const int busy = pool.stats().busy;
+    return busy == 0 ? std::string() : std::to_string(busy) + (busy == 1 ? " task" : " tasks");
+  };
+  return part;
 }
 
 class Lifecycle::Impl : public std::enable_shared_from_this<Lifecycle::Impl> {

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "base/event.hpp"
+#include "galley/runtime/current_task.hpp"
 #include "http/client.hpp"
 
 namespace galley {
@@ -52,6 +53,17 @@ TEST(HttpServer, AnswersPlainFunctionsAndCoroutinesOverOneKeptConnection) {
   EXPECT_FALSE(posted.has("Connection:"));
   EXPECT_EQ(client.ask(get("/greet/ann")).body, "hello ann");
   EXPECT_EQ(running.stats().accepted, 1);
+}
+
+TEST(HttpServer, NamesTheRouteThatAThreadIsIn) {
+  ServerThread running;
+  running.server().route("GET", "/name/{id}", [](HttpRequest&) {
+    return HttpResponse(200, current_task()->name + " " + current_task()->spawned_at.file_name());
+  });
+  Client client(running.start());
+  const std::string name = client.ask(get("/name/7")).body;
+  EXPECT_TRUE(name.starts_with("GET /name/{id} ")) << name;
+  EXPECT_TRUE(name.ends_with("server_test.cpp")) << name;
 }
 
 TEST(HttpServer, ServesOthersWhileAHandlerAwaits) {
@@ -116,7 +128,7 @@ TEST(HttpServer, KeepsOrEndsAConnectionAsItsClientSays) {
   EXPECT_TRUE(closing.ask(get("/", "Connection: close\r\n")).has("Connection: close"));
   EXPECT_TRUE(closing.ended());
   Client old(port);
-  EXPECT_EQ(old.ask("GET / HTTP/1.0\r\n\r\n").status, 200);
+  EXPECT_EQ(old.ask("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").status, 200);
   EXPECT_TRUE(old.ended());
   Client half(port);
   half.send(get("/"));
@@ -143,6 +155,10 @@ TEST(HttpServer, RefusesWhatItCannotTakeWithItsOwnStatusAndCloses) {
       {post + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400},
       {chunked + "Content-Length: 2\r\n\r\n0\r\n\r\n", 400},  // smuggling
       {chunked + "\r\nxyz\r\n", 400},
+      {chunked + "\r\n1;" + std::string(2'000, 'x'), 431},  // the head of a chunk without an end
+      {post + "Transfer-Encoding: gzip\r\n\r\n", 400},
+      {post + "Transfer-Encoding: chunked, gzip\r\n\r\n", 400},
+      {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
       {"POST / HTTP/3.1\r\nHost: x\r\n\r\n", 505},
       {post + "Content-Length: 11\r\n\r\n", 413},
       {chunked + "\r\n20\r\n" + std::string(32, 'x') + "\r\n0\r\n\r\n", 413},

@@ -2,11 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <csignal>
 #include <memory>
 #include <stdexcept>
+#include <stop_token>
+
+#include "base/event.hpp"
+#include "galley/runtime/worker_pool.hpp"
 
 namespace galley {
 namespace {
@@ -168,6 +173,32 @@ TEST(Lifecycle, StopsOnASignalAndIsHurriedByTheNext) {
   struct sigaction after {};
   sigaction(SIGTERM, nullptr, &after);
   EXPECT_EQ(after.sa_handler, SIG_DFL);  // given back
+}
+
+TEST(Lifecycle, RunsWhatAPoolHasAcceptedAndAsksTheRestToStop) {
+  boost::asio::io_context io;
+  LifecycleOptions options;
+  options.drain = 1ms;
+  Lifecycle lifecycle(io.get_executor(), options);
+  PoolOptions one;
+  one.workers = 1;
+  WorkerPool pool(one);
+  std::atomic<bool> ran{false};
+  test::Event stopped;
+  ASSERT_EQ(pool.try_submit([&] { ran = true; }), Submitted::Accepted);
+  ASSERT_EQ(pool.try_submit([&](TaskContext& context) {
+    const std::stop_callback told(context.stop_token(), [&] { stopped.set(); });
+    ASSERT_TRUE(stopped.wait());
+  }),
+            Submitted::Accepted);
+  ASSERT_TRUE(lifecycle.add(part_of(pool)));
+  lifecycle.stop("enough");
+  const StopReport report = run(io, lifecycle);
+  EXPECT_TRUE(ran);
+  EXPECT_EQ(report.cancelled, (std::vector<std::string>{"pool"}));
+  EXPECT_TRUE(report.abandoned.empty());
+  EXPECT_TRUE(pool.closed());
+  EXPECT_EQ(lifecycle.exit_code(), 0);
 }
 
 TEST(Lifecycle, RefusesTimesThatItCannotKeep) {

@@ -19,6 +19,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/assert/source_location.hpp>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -120,11 +121,13 @@ class HttpServer {
   /// `pattern`: "/" and parts between slashes, each a text or {name}, which stands for any one part that is not empty;
   /// a text goes before a name. A GET route also answers HEAD. A handler stays until the loop ends. Throws Exception,
   /// InvalidInput: not a method or a pattern, or one that is there already. `request_class`: for the overload guard;
-  /// health and metrics are System.
+  /// health and metrics are System. While a plain function runs, its route
+  /// is the current task of the thread (galley/runtime/current_task.hpp).
   template <class Handler>
   void route(std::string_view method, std::string_view pattern, Handler handler,
-             RequestClass request_class = RequestClass::Normal) {
-    add(method, pattern, wrap(std::move(handler)), request_class);
+             RequestClass request_class = RequestClass::Normal,
+             const boost::source_location& where = BOOST_CURRENT_LOCATION) {
+    add(method, pattern, wrap(std::move(handler)), request_class, where);
   }
 
   /// Accepts from now on; the port. Errors: InvalidInput (address), Io (taken, not allowed).
@@ -163,7 +166,8 @@ class HttpServer {
       return HttpCoroutineHandler(std::move(call));
     }
   }
-  void add(std::string_view method, std::string_view pattern, HttpHandler handler, RequestClass request_class);
+  void add(std::string_view method, std::string_view pattern, HttpHandler handler, RequestClass request_class,
+           const boost::source_location& where);
 
   std::shared_ptr<http::ServerCore> core_;
 };

@@ -54,7 +54,7 @@ struct LifecycleOptions {
 struct LifecyclePart {
   std::string name;
   std::function<void()> stop_accepting;
-  /// Calls `drained`, once, when nothing is left: at once or later, from the thread of the executor.
+  /// Calls `drained`, once, when nothing is left: at once or later, from any thread, as long as the loop is there.
   std::function<void(std::function<void()> drained)> drain;
   std::function<void()> cancel;       ///< What is left is to end.
   std::function<void()> close;        ///< When all parts are drained, or given up.
@@ -75,6 +75,12 @@ struct StopReport {
   std::vector<std::string> abandoned;  ///< parts that had not ended at the end: "pool: 2 tasks"
   std::vector<std::string> failed;     ///< hooks that threw: "pool: close: what it said"
 };
+
+class WorkerPool;
+/// Runs what the pool has accepted, and asks what still runs at the limit to stop. Borrows the pool. To be added before
+/// what gives it work: it takes work until that is drained. A task that does not stop is abandoned, and the pool's
+/// destructor waits for it all the same: a program that is not to wait ends with std::_Exit(lifecycle.exit_code()).
+[[nodiscard]] LifecyclePart part_of(WorkerPool& pool, std::string name = "pool");
 
 class Lifecycle {
  public:
