@@ -89,7 +89,7 @@ def after_a_stall(arguments, rule, rate):
     with Server(rule, arguments) as server:
         stall = threading.Timer(2, server.get, ['/stall'])
         stall.start()
-        load(arguments, server.url + '/work', rate, 7, arguments.connections)
+        load(arguments, server.url + '/work', rate, 4 if arguments.quick else 7, arguments.connections)
         stall.join()
         return json.loads(server.get('/status'))
 
@@ -177,7 +177,7 @@ def main():
     arguments = parser.parse_args()
     arguments.loads = [1, 2, 5, 10]
     if arguments.quick:
-        arguments.seconds, arguments.loads = 2, [1, 5]
+        arguments.seconds, arguments.loads = 2, [5]
     cores = sorted(os.sched_getaffinity(0))
     arguments.cores = (cores[0], cores[-1])
     if len(cores) < 2:

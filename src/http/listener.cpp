@@ -54,7 +54,7 @@ Result<std::uint16_t> Listener::open(const HttpOptions& options) {
   if (!fault) acceptor_.listen(options.backlog, fault);
   if (!fault) acceptor_.native_non_blocking(true, fault);
   if (fault) return failed();
-  backlog_ = options.backlog;
+  backlog_ = opened_with_ = options.backlog;
   return acceptor_.local_endpoint().port();
 }
 
@@ -87,7 +87,8 @@ void Listener::wait(std::function<void()> ready) {
 }
 
 void Listener::set_backlog(int backlog) {
-  if (backlog <= 0 || backlog == backlog_ || !is_open()) return;
+  if (backlog <= 0) backlog = opened_with_;
+  if (backlog == backlog_ || !is_open()) return;
   boost::system::error_code ignored;  // the old one stays
   acceptor_.listen(backlog, ignored);
   backlog_ = backlog;

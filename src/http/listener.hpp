@@ -28,6 +28,7 @@ class Listener {
   [[nodiscard]] Took accept(boost::asio::ip::tcp::socket& socket, std::string& peer);
   /// Calls `ready` when there may be a connection; not when it is closed before.
   void wait(std::function<void()> ready);
+  /// What the kernel may hold from now on; 0: as many as open() said.
   void set_backlog(int backlog);
   /// From here on the kernel drops what would begin a new connection, as if it were lost on the way; those whose
   /// handshake is under way are completed. Who is dropped tries again in a second, and then finds the port closed,
@@ -39,7 +40,8 @@ class Listener {
  private:
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::ip::tcp protocol_ = boost::asio::ip::tcp::v4();
-  int backlog_ = 0;
+  int opened_with_ = 0;  ///< the backlog
+  int backlog_ = 0;      ///< now
 };
 
 }  // namespace galley::http
