@@ -60,7 +60,8 @@ std::vector<Way> ways(int slots) {
   if (slots == kSlots) all.push_back({"one kind, a key each", "off", false, 0, true});
   all.push_back({"nothing configured", "auto", false, 0, false});
   all.push_back({"--reserve express", "express", false, 0, false});
-  if (slots > 1) all.push_back({"--reserve slots", "slots", false, 0, false});
+  if (slots == kSlots) all.push_back({"--reserve slots", "slots", false, 0, false});
+  if (slots > 1) all.push_back({"--reserve slots, known kinds", "slots", false, 0, false, true});
   return all;
 }
 
@@ -91,6 +92,7 @@ struct Options {
   bool loads = false;
   int slots = 0;         ///< 0: of every pool
   std::size_t load = 0;  ///< 0: all
+  std::string way;       ///< empty: all
 };
 
 bool read_options(const std::vector<std::string>& words, Options& options) {
@@ -105,6 +107,8 @@ bool read_options(const std::vector<std::string>& words, Options& options) {
     } else if (words[i] == "--load" && i + 1 < words.size()) {
       options.load = static_cast<std::size_t>(std::atoi(words[++i].c_str()));
       if (options.load != 1 && options.load != 2) return false;
+    } else if (words[i] == "--way" && i + 1 < words.size()) {
+      options.way = words[++i];
     } else {
       return false;
     }
@@ -117,6 +121,7 @@ void serve_all(const Options& options, int slots) {
   for (std::size_t i = 0; i < loads.size(); ++i) {
     if (options.load != 0 && options.load != i + 1) continue;
     for (const Way& way : ways(slots)) {
+      if (!options.way.empty() && options.way != way.name) continue;
       const Scratch scratch(std::filesystem::temp_directory_path());
       print(loads[i], slots, way, serve(loads[i], way, slots, scratch.path()));
     }
@@ -128,7 +133,7 @@ void serve_all(const Options& options, int slots) {
 int main(int argc, char** argv) {
   Options options;
   if (!read_options({argv + 1, argv + argc}, options)) {
-    std::cerr << "usage: galley_counter [--quick] [--loads] [--slots 1|2|4|16] [--load 1|2]\n";
+    std::cerr << "usage: galley_counter [--quick] [--loads] [--slots 1|2|4|16] [--load 1|2] [--way NAME]\n";
     return 2;
   }
   try {

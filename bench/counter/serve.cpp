@@ -31,6 +31,17 @@ class Ledger {
     if (!burger) --drinks_left_;
     if (burgers_left_ == 0 && drinks_left_ == 0) all_served_.notify_all();
   }
+  /// Of those that only make the kinds known.
+  void known_served() {
+    const std::lock_guard lock(mutex_);
+    if (--known_left_ == 0) all_served_.notify_all();
+  }
+  void wait_for_known(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    known_left_ += static_cast<long>(count);
+    all_served_.wait(lock, [&] { return known_left_ <= 0; });
+  }
+  void opens() { watch_ = Stopwatch(); }
   /// Takes as long as a job is to take.
   void spend(Nanos time) {
     std::unique_lock lock(mutex_);
@@ -47,7 +58,8 @@ class Ledger {
   }
 
  private:
-  const Stopwatch watch_;
+  Stopwatch watch_;
+  long known_left_ = 0;
   std::mutex mutex_;
   std::condition_variable all_served_;
   std::condition_variable never_;
@@ -57,23 +69,41 @@ class Ledger {
   Outcome outcome_;
 };
 
-std::string order(long long at, Nanos time, bool burger) {
-  return "[" + std::to_string(at) + "," + std::to_string(time.count()) + "," + (burger ? "1" : "0") + "]";
+enum class Order { Drink, Burger, Known };
+
+std::string order(long long at, Nanos time, Order what) {
+  return "[" + std::to_string(at) + "," + std::to_string(time.count()) + "," + std::to_string(static_cast<int>(what)) +
+         "]";
 }
 
 galley::Handler handler(Ledger& ledger) {
   return [&ledger](galley::Attempt&, std::string_view payload) -> std::optional<galley::Outcome> {
     long long ordered = 0;
     long long time = 0;
-    int burger = 0;
-    if (std::sscanf(std::string(payload).c_str(), "[%lld,%lld,%d]", &ordered, &time, &burger) != 3) {
+    int what = 0;
+    if (std::sscanf(std::string(payload).c_str(), "[%lld,%lld,%d]", &ordered, &time, &what) != 3) {
       return galley::Outcome::fail("not an order");
     }
-    if (burger == 0) ledger.drink_started(ordered);
+    if (what == static_cast<int>(Order::Drink)) ledger.drink_started(ordered);
     ledger.spend(Nanos(time));
-    ledger.ended(burger != 0);
+    if (what == static_cast<int>(Order::Known)) {
+      ledger.known_served();
+    } else {
+      ledger.ended(what == static_cast<int>(Order::Burger));
+    }
     return std::nullopt;
   };
+}
+
+/// Twelve of each kind, more than it takes to know one.
+void make_known(galley::Queue& burgers, galley::Queue& drinks, const Load& load, Ledger& ledger) {
+  constexpr std::size_t kEach = 12;
+  for (std::size_t i = 0; i < kEach; ++i) {
+    (void)drinks.enqueue_json("drink", order(0, load.drink, Order::Known)).value();
+    (void)burgers.enqueue_json("burger", order(0, load.burgers.at(i), Order::Known)).value();
+  }
+  ledger.wait_for_known(2 * kEach);
+  ledger.opens();
 }
 
 /// A worker that runs as long as this.
@@ -111,6 +141,7 @@ Outcome serve(const Load& load, const Way& way, int slots, const std::filesystem
     worker.pool("counter", slots);
   }
   const Running running(worker);
+  if (way.known) make_known(burgers, drinks, load, ledger);
 
   galley::JobOptions of_burgers;
   galley::JobOptions of_drinks;
@@ -120,12 +151,12 @@ Outcome serve(const Load& load, const Way& way, int slots, const std::filesystem
     of_drinks.key = "drinks";
   }
   std::vector<galley::Item> items;
-  for (const Nanos time : load.burgers) items.push_back({order(ledger.now(), time, true), of_burgers});
+  for (const Nanos time : load.burgers) items.push_back({order(ledger.now(), time, Order::Burger), of_burgers});
   (void)burgers.enqueue_json_all("burger", std::move(items)).value();
   Ticks ticks(load.every);
   for (int ordered = 0; ordered < load.drinks;) {
     for (auto due = ticks.wait(); due > 0 && ordered < load.drinks; --due, ++ordered) {
-      const std::string text = order(ledger.now(), load.drink, false);
+      const std::string text = order(ledger.now(), load.drink, Order::Drink);
       (void)drinks.enqueue_json(way.keys ? "burger" : "drink", text, of_drinks).value();
     }
   }

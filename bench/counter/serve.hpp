@@ -24,7 +24,8 @@ struct Way {
   std::string reserve = "off";
   bool dedicated = false;  ///< drinks have a queue and a slot of their own
   int drink_priority = 0;
-  bool keys = false;  ///< one kind for both, and a key for each
+  bool keys = false;   ///< one kind for both, and a key for each
+  bool known = false;  ///< some of each are served before, so that the kinds have been measured
 };
 
 struct Outcome {

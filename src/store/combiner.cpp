@@ -81,8 +81,8 @@ void Combiner::wait(std::unique_lock<std::mutex>& lock, Caller& me) {
   if (!me.answered.load(std::memory_order_acquire)) lock.lock();
 }
 
-/// Returns without the lock, `me` answered.
-void Combiner::lead(std::unique_lock<std::mutex>& lock, Caller& me) {
+/// Returns without the lock, `me` answered. A lack of memory ends the program, as in carry_out.
+void Combiner::lead(std::unique_lock<std::mutex>& lock, const Caller& me) noexcept {
   const Batch batch = next_batch();
   const std::uint64_t number = ++batches_;
   under_way_ = batch.size();

@@ -53,7 +53,7 @@ class Combiner {
   [[nodiscard]] Batch next_batch() const;
   void carry_out(const Batch& batch) const noexcept;
   void wait(std::unique_lock<std::mutex>& lock, Caller& me);
-  void lead(std::unique_lock<std::mutex>& lock, Caller& me);
+  void lead(std::unique_lock<std::mutex>& lock, const Caller& me) noexcept;
   void dismiss(Caller& caller, Gates& gates);
   void dismiss_all_before(std::uint64_t batch, const Error& error, Gates& gates);
   [[nodiscard]] Result<std::vector<Enqueued>> send(std::span<const job::NewJob> jobs) const;

@@ -61,9 +61,9 @@ void Backend::end_holds(Transaction& tx, const std::vector<Hold>& holds, bool ne
     const bool had_room = rule.rate == 0 && store::room_in(rule, use, tx.wall_us()).jobs > 0;
     count_end(rule, use, never);
     tx.uses().put(limit_id, key, use);
-    if (limit->target.scope != LimitScope::Key || had_room) continue;  // nobody was put aside, or they are back
-    std::vector<std::int64_t> aside;
     KeyLanes lanes(tx, db_, directory_);
+    if (limit->target.scope != LimitScope::Key || had_room || !lanes.any_aside()) continue;  // or they are back
+    std::vector<std::int64_t> aside;
     lanes.write();
     {
       Query rows(db_, Sql::OpenKeys);

@@ -41,7 +41,6 @@ struct KeyLane {
 struct KeptKeyLane {
   KeyLane lane;
   std::optional<KeyLane::Head> stored;
-  bool changed = false;
 };
 
 }  // namespace galley::store::sqlite

@@ -8,7 +8,7 @@ namespace galley::store::sqlite {
 
 KeyLane* KeyLanes::read(Query& row) {
   if (!row.row()) return nullptr;
-  const auto [at, added] = tx_.key_lanes().try_emplace(row.integer(0));
+  const auto [at, added] = tx_.key_lanes().by_id.try_emplace(row.integer(0));
   KeptKeyLane& kept = at->second;
   KeyLane& lane = kept.lane;
   if (!added) return &lane;
@@ -28,7 +28,8 @@ KeyLane* KeyLanes::read(Query& row) {
 }
 
 KeyLane* KeyLanes::find(std::int64_t id) {
-  if (const auto at = tx_.key_lanes().find(id); at != tx_.key_lanes().end()) return &at->second.lane;
+  auto& known = tx_.key_lanes().by_id;
+  if (const auto at = known.find(id); at != known.end()) return &at->second.lane;
   Query row(db_, Sql::KeyById);
   row.bind(id);
   return read(row);
@@ -41,7 +42,8 @@ KeyLane* KeyLanes::find(const Place& place) {
 }
 
 void KeyLanes::drop(std::int64_t id) {
-  tx_.key_lanes().erase(id);
+  tx_.key_lanes().by_id.erase(id);
+  tx_.key_lanes().changed.erase(id);
   Query(db_, Sql::DropKey).bind(id).run();
 }
 
@@ -69,7 +71,7 @@ KeyLane& KeyLanes::make(const Place& place) {
   Query(db_, Sql::InsertKey).bind(lane.id, lane.lane, lane.key, lane.limits, lane.ordered, lane.turn).run();
   lane.idle_us = tx_.wall_us();
   tx_.made_key();
-  KeptKeyLane& kept = tx_.key_lanes()[lane.id];
+  KeptKeyLane& kept = tx_.key_lanes().by_id[lane.id];
   kept.lane = std::move(lane);
   return kept.lane;
 }
@@ -126,6 +128,7 @@ void KeyLanes::drop_holder(const Place& place) {
 void KeyLanes::put_aside(std::int64_t id, std::int64_t limit, std::optional<std::int64_t> until_us) {
   KeyLane* const lane = find(id);
   if (lane == nullptr) throw SqlError(SQLITE_CORRUPT, "a turn is of a lane that does not exist");
+  tx_.key_lanes().any_aside = true;
   lane->full_limit = limit;
   lane->full_until_us = until_us;
   settle(*lane);
@@ -137,6 +140,15 @@ void KeyLanes::open(std::int64_t id) {
   lane->full_limit.reset();
   lane->full_until_us.reset();
   settle(*lane);
+}
+
+bool KeyLanes::any_aside() {
+  auto& known = tx_.key_lanes().any_aside;
+  if (!known) {
+    Query row(db_, Sql::AnyAside);
+    known = row.row();
+  }
+  return *known;
 }
 
 bool KeyLanes::is_empty(const KeyLane& lane) {
@@ -179,12 +191,12 @@ void KeyLanes::settle(KeyLane& lane) {
     lane.idle_us.reset();
   }
   lane.head = lane.full_limit ? std::nullopt : std::move(first);
-  tx_.key_lanes().at(lane.id).changed = true;
+  tx_.key_lanes().changed.insert(lane.id);
 }
 
 void KeyLanes::write() {
-  for (auto& [id, kept] : tx_.key_lanes()) {
-    if (!std::exchange(kept.changed, false)) continue;
+  for (const std::int64_t id : std::exchange(tx_.key_lanes().changed, {})) {
+    KeptKeyLane& kept = tx_.key_lanes().by_id.at(id);
     const KeyLane& lane = kept.lane;
     if (lane.head != kept.stored) {
       for (const LaneKey through : directory_.claim_lanes(lane.lane)) {

@@ -38,6 +38,8 @@ class KeyLanes {
   /// Puts a lane aside until `limit` has room.
   void put_aside(std::int64_t id, std::int64_t limit, std::optional<std::int64_t> until_us);
   void open(std::int64_t id);
+  /// Some are put aside; else nobody needs to look for them.
+  [[nodiscard]] bool any_aside();
 
   /// nullptr: there is none. Stays as long as the transaction.
   [[nodiscard]] KeyLane* find(std::int64_t id);

@@ -267,6 +267,7 @@ constexpr std::array<Statement, kSqlCount> kStatements{{
   {Sql::DropKey, "DELETE FROM galley_keys WHERE id = ?"},
   {Sql::IdleKeys, "SELECT id FROM galley_keys INDEXED BY galley_keys_idle WHERE idle_us < ? AND holder = 0"
                      " ORDER BY idle_us LIMIT ?"},
+  {Sql::AnyAside, "SELECT 1 FROM galley_keys WHERE full_limit > 0 LIMIT 1"},
   {Sql::OpenKeys, "SELECT id FROM galley_keys WHERE full_limit = ? AND key = ?"},
   {Sql::OpenKeysOfAll, "SELECT id FROM galley_keys WHERE full_limit = ?"},
   {Sql::DueKeys, "SELECT id FROM galley_keys WHERE full_until_us <= ? ORDER BY full_until_us LIMIT ?"},

@@ -171,6 +171,7 @@ enum class Sql : std::uint8_t {
   PutKey,
   DropKey,
   IdleKeys,
+  AnyAside,
   OpenKeys,
   OpenKeysOfAll,
   DueKeys,

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/clock.hpp"
@@ -110,8 +111,13 @@ class Transaction {
   /// What the lanes have in common that share under `lane`; written at the commit, where it was changed.
   [[nodiscard]] Share share(LaneKey lane);
   void put_share(LaneKey lane, const Share& share) { shares_[lane] = {share, true}; }
-  /// Those that were read, by id: for KeyLanes alone.
-  [[nodiscard]] std::map<std::int64_t, KeptKeyLane>& key_lanes() noexcept { return key_lanes_; }
+  /// What KeyLanes alone uses.
+  struct KeyLanesRead {
+    std::map<std::int64_t, KeptKeyLane> by_id;
+    std::set<std::int64_t> changed;
+    std::optional<bool> any_aside;  ///< some are put aside for a limit; nothing: nobody has asked
+  };
+  [[nodiscard]] KeyLanesRead& key_lanes() noexcept { return key_lanes_; }
 
  private:
   void touched() noexcept { clock_changed_ = true; }
@@ -150,7 +156,7 @@ class Transaction {
     bool changed = false;
   };
   std::map<LaneKey, KeptShare> shares_;
-  std::map<std::int64_t, KeptKeyLane> key_lanes_;
+  KeyLanesRead key_lanes_;
 };
 
 }  // namespace galley::store::sqlite
