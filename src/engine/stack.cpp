@@ -13,6 +13,8 @@
 #include <string_view>
 #include <utility>
 
+#include "galley/runtime/current_task.hpp"
+
 namespace galley::engine {
 
 namespace {
@@ -20,6 +22,7 @@ namespace {
 constexpr int kFrames = 64;
 constexpr int kOwnFrames = 2;  // the handler, and what the kernel returns to from it
 constexpr int kWaitMs = 1'000;
+constexpr std::size_t kTaskBytes = 200;
 
 std::string demangled(std::string_view name) {
   int status = 0;
@@ -44,6 +47,7 @@ struct StackTaker::Capture {
   Fd done{::eventfd(0, EFD_CLOEXEC)};
   std::array<void*, kFrames> frames{};
   int count = 0;
+  std::array<char, kTaskBytes> task{};  ///< its name; the rest is cut
 };
 
 StackTaker::StackTaker(int signal) : signal_(signal) {
@@ -63,6 +67,9 @@ void StackTaker::on_signal(int, siginfo_t* info, void*) {
   const int saved = errno;
   auto* const capture = static_cast<Capture*>(info->si_value.sival_ptr);
   capture->count = ::backtrace(capture->frames.data(), kFrames);
+  if (const TaskInfo* const task = current_task(); task != nullptr) {
+    task->name.copy(capture->task.data(), kTaskBytes - 1);
+  }
   const std::uint64_t one = 1;
   static_cast<void>(!::write(capture->done.get(), &one, sizeof one));
   errno = saved;
@@ -85,8 +92,9 @@ std::string StackTaker::take(pthread_t thread) {
   for (int i = kOwnFrames; symbols != nullptr && i < capture.count; ++i) {
     text += (text.empty() ? "" : " < ") + frame_text(symbols.get()[i]);
   }
+  const std::string task = capture.task.data();
   captures_.pop_back();
-  return text;
+  return task.empty() ? text : task + ": " + text;
 }
 
 }  // namespace galley::engine

@@ -25,7 +25,9 @@ class StackTaker {
   ~StackTaker();
 
   /// "inner < outer < ...", demangled where the program exports its names (-rdynamic), else as module(+0xoffset), which
-  /// addr2line reads. Waits up to a second for the thread; why there is none, where it does not answer.
+  /// addr2line reads; behind the name of the task that the thread runs just now (galley/runtime/current_task.hpp), if
+  /// it runs one: "fetch (job 7): inner < ...".
+  /// Waits up to a second for the thread; why there is none, where it does not answer.
   [[nodiscard]] std::string take(pthread_t thread);
 
  private:
