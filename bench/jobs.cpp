@@ -211,7 +211,9 @@ int main(int argc, char** argv) {
     const CpuTime before = cpu_time();
     const Sizes sizes = sizes_of(options);
     const Report report(options.json);
-    report.facts(machine_facts(options.dir));
+    report.facts(machine_facts());
+    report.facts({{"sqlite", sqlite_version()}, {"beanstalkd", beanstalkd_version().value_or("not installed")}});
+    report.facts(disk_facts(options.dir));
     for (const auto& [name, part] : kParts) {
       if (options.only.empty() || options.only == name) part(options, sizes, report);
     }

@@ -16,7 +16,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "bench/contender.hpp"
+#include "bench/stopwatch.hpp"
 
 namespace bench {
 
@@ -149,6 +149,8 @@ void Report::results(const std::string& heading, const std::vector<Result>& resu
     if (!series.against.empty()) rows[0].emplace_back("ratio");
   }
   rows[0].emplace_back("spread");
+  const bool aims = std::any_of(results.begin(), results.end(), [](const Result& one) { return !one.aim.empty(); });
+  if (aims) rows[0].emplace_back("aim");
   for (const Result& result : results) {
     Row row{result.what};
     for (const Series& series : result.series) {
@@ -157,6 +159,7 @@ void Report::results(const std::string& heading, const std::vector<Result>& resu
                                  {"who", series.who},
                                  {"median", median(series.runs)},
                                  {"runs", boost::json::value_from(series.runs)}};
+      if (&series == &result.series.front() && !result.aim.empty()) object["aim"] = result.aim;
       row.push_back(number(median(series.runs)));
       if (const Series* other = find(result, series.against); other != nullptr) {
         const double times = median(series.runs) / median(other->runs);
@@ -167,6 +170,7 @@ void Report::results(const std::string& heading, const std::vector<Result>& resu
       if (json_) std::cout << object << std::endl;
     }
     row.push_back(spread(result));
+    if (aims) row.push_back(result.aim);
     rows.push_back(row);
   }
   if (json_) return;
@@ -193,22 +197,22 @@ std::string share_of_others(const CpuTime& before, const CpuTime& after) {
   return number(100 * std::max(0.0, share)) + " %";  // two ways of counting, so a little below zero is possible
 }
 
-Facts machine_facts(const std::filesystem::path& dir) {
+Facts machine_facts() {
   utsname system{};
   uname(&system);
   std::ifstream load("/proc/loadavg");
   std::string load_1, load_5;
   load >> load_1 >> load_5;
   return {{"galley", GALLEY_VERSION},
-          {"sqlite", sqlite_version()},
-          {"beanstalkd", beanstalkd_version().value_or("not installed")},
           {"compiler", __VERSION__},
           {"cores", std::to_string(std::thread::hardware_concurrency())},
           {"processor", first_line_with("/proc/cpuinfo", "model name")},
           {"kernel", system.release},
-          {"file system", file_system(dir)},
-          {"a synced write of 4 KiB there", sync_cost(dir)},
           {"load average before", load_1 + " in 1 minute, " + load_5 + " in 5"}};
+}
+
+Facts disk_facts(const std::filesystem::path& dir) {
+  return {{"file system", file_system(dir)}, {"a synced write of 4 KiB there", sync_cost(dir)}};
 }
 
 }  // namespace bench

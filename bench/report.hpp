@@ -19,6 +19,7 @@ struct Result {
   std::string what;  ///< "bulk enqueue"
   std::string unit;  ///< "jobs/s"
   std::vector<Series> series;
+  std::string aim = {};  ///< of the first contender, "at most 45: met"; empty: none
 };
 
 [[nodiscard]] double median(std::vector<double> runs);
@@ -38,8 +39,10 @@ class Report {
   bool json_;
 };
 
-/// Cores, processor, kernel, versions, the file system, the cost of a sync there, and the load before.
-[[nodiscard]] Facts machine_facts(const std::filesystem::path& dir);
+/// Cores, processor, kernel, compiler, and the load before.
+[[nodiscard]] Facts machine_facts();
+/// The file system, and the cost of a sync there.
+[[nodiscard]] Facts disk_facts(const std::filesystem::path& dir);
 
 /// Seconds of CPU time since the machine started: what there was, and what others than this program had of it (the
 /// kernel's own and what the host took away count as others).

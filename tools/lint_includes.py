@@ -54,6 +54,7 @@ LIBRARIES = [
     (r'boost/(assert|throw_exception|core)', ['src/'], 'galley/error.hpp'),
     (r'(gtest|gmock)/', ['tests/'], 'a test in tests/'),
     (r'benchmark/', ['bench/'], 'bench/'),
+    (r'oneapi/tbb/', ['bench/runtime/'], 'galley/runtime/worker_pool.hpp'),
 ]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -44,7 +44,7 @@ class TaskRing {
     std::uint64_t tail = tail_.load(std::memory_order_relaxed);
     while (true) {
       if ((tail & kClosed) != 0) return Push::Closed;
-      if (tail - head_.load(std::memory_order_seq_cst) >= capacity_) {
+      if (tail - head_seen_.load(std::memory_order_relaxed) >= capacity_ && tail - look_at_head() >= capacity_) {
         const std::uint64_t now = tail_.load(std::memory_order_relaxed);
         if (now == tail) return Push::Full;
         tail = now;  // it was an old one
@@ -58,7 +58,8 @@ class TaskRing {
     std::construct_at(&cell.task, std::move(task));
     cell.pushed_us.store(tail % kStampEvery == 0 ? clock.mono().time_since_epoch().count() : kUnstamped,
                          std::memory_order_relaxed);
-    cell.turn.store(tail + 1, std::memory_order_release);
+    // An RMW, so that who pushes sees whoever looked before this and goes to sleep: see EventCount::wake_one_after.
+    cell.turn.exchange(tail + 1, std::memory_order_seq_cst);
     return Push::Done;
   }
 
@@ -67,7 +68,7 @@ class TaskRing {
     std::uint64_t head = head_.load(std::memory_order_relaxed);
     while (true) {
       const Cell& cell = cells_[head & mask_];
-      if (cell.turn.load(std::memory_order_acquire) != head + 1) {
+      if (cell.turn.load(std::memory_order_seq_cst) != head + 1) {
         const std::uint64_t now = head_.load(std::memory_order_seq_cst);
         if (now == head) return false;
         head = now;
@@ -112,6 +113,12 @@ class TaskRing {
   }
 
  private:
+  std::uint64_t look_at_head() noexcept {
+    const std::uint64_t head = head_.load(std::memory_order_seq_cst);
+    head_seen_.store(head, std::memory_order_relaxed);
+    return head;
+  }
+
   static constexpr std::uint64_t kClosed = std::uint64_t{1} << 63U;
   static constexpr std::uint64_t kStampEvery = 8;
   static constexpr std::size_t kSlack =
@@ -133,6 +140,9 @@ class TaskRing {
   std::unique_ptr<Cell[]> cells_;
   alignas(64) std::atomic<std::uint64_t> head_{0};
   alignas(64) std::atomic<std::uint64_t> tail_{0};
+  /// The head as a producer has seen it: it only grows, so an old one is on the safe side. Read in place of the head,
+  /// whose cache line the consumers keep.
+  std::atomic<std::uint64_t> head_seen_{0};
 };
 
 }  // namespace galley::runtime

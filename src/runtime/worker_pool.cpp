@@ -47,6 +47,9 @@ PoolOptions checked(PoolOptions options) {
   if (options.capacity < 1 || options.capacity > kMaxCapacity) {
     refuse("capacity", std::to_string(options.capacity), "1.." + std::to_string(kMaxCapacity));
   }
+  if (options.max_waiting < 1 || options.max_waiting > kMaxCapacity) {
+    refuse("max_waiting", std::to_string(options.max_waiting), "1.." + std::to_string(kMaxCapacity));
+  }
   check(options.scaling, options.dispatchers);
   for (const int cpu : options.cpus) check_range("cpus", cpu, 0, CPU_SETSIZE - 1);
   return options;
@@ -70,9 +73,11 @@ std::size_t WorkerPool::try_submit_bulk(std::span<Task> tasks, TaskClass task_cl
   return impl_->try_submit_bulk(tasks, task_class);
 }
 
-void WorkerPool::submit_then(Task&& task, const TaskOptions& options, std::function<void(Submitted)> done) {
-  impl_->submit_then(std::move(task), options, std::move(done));
+std::uint64_t WorkerPool::submit_then(Task&& task, const TaskOptions& options, std::function<void(Submitted)> done) {
+  return impl_->submit_then(task, options, std::move(done));
 }
+
+bool WorkerPool::withdraw(std::uint64_t ticket) { return impl_->withdraw(ticket); }
 
 Result<void> WorkerPool::resize(int dispatchers) {
   if (dispatchers < 1 || dispatchers > kMaxDispatchers) {
@@ -84,6 +89,11 @@ Result<void> WorkerPool::resize(int dispatchers) {
 int WorkerPool::size() const noexcept { return impl_->size(); }
 
 PoolClosed WorkerPool::close(CloseMode mode, std::optional<Duration> deadline) { return impl_->close(mode, deadline); }
+
+Result<void> WorkerPool::close_then(CloseMode mode, std::optional<Duration> deadline,
+                                    std::function<void(PoolClosed)> done) {
+  return impl_->close_then(mode, deadline, std::move(done));
+}
 
 bool WorkerPool::closing() const noexcept { return impl_->closing(); }
 

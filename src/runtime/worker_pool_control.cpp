@@ -13,20 +13,21 @@ WorkerPool::Impl::Impl(PoolOptions options)
     : options_(std::move(options)),
       rings_{runtime::TaskRing(options_.capacity), runtime::TaskRing(options_.capacity),
              runtime::TaskRing(options_.capacity)} {
-  if (auto started = resize(options_.dispatchers); !started) {
-    close(CloseMode::Cancel, std::nullopt);
-    throw Exception(started.error());
-  }
   if (options_.scaling.max_dispatchers > 0) {
     scale_at_ = clock_.mono() + options_.scaling.period;
     busy_since_ = clock_.mono();
-    need_supervisor();
+    need_supervisor();  // before the others: where it cannot be started there is nothing to take back
+  }
+  if (auto started = resize(options_.dispatchers); !started) {
+    close(CloseMode::Cancel, std::nullopt);
+    throw Exception(started.error());
   }
 }
 
 WorkerPool::Impl::~Impl() {
   GALLEY_ASSERT(current() == nullptr);  // a task cannot wait for itself
   close(CloseMode::Cancel, std::nullopt);
+  end_closer();
 }
 
 Result<void> WorkerPool::Impl::add_dispatcher() {
@@ -107,63 +108,7 @@ void WorkerPool::Impl::thread_ended() {
   ended_.notify_all();
 }
 
-// ---- the end ----------------------------------------------------------------------------------------------------
-
-void WorkerPool::Impl::discard_queued() {
-  runtime::TaskRing::Popped popped;
-  for (runtime::TaskRing& ring : rings_) {
-    while (ring.pop(popped)) {
-      popped.task.reset();
-      forget_task();
-      discarded_.fetch_add(1, std::memory_order_relaxed);
-    }
-  }
-}
-
-void WorkerPool::Impl::cancel_running() {
-  cancelled_ = true;
-  const std::lock_guard lock(control_mutex_);
-  const auto cancel = [](const std::unique_ptr<Dispatcher>& dispatcher) {
-    for (auto& worker : dispatcher->workers) worker->request_stop();
-  };
-  std::for_each(dispatchers_.begin(), dispatchers_.end(), cancel);
-  std::for_each(retired_.begin(), retired_.end(), cancel);
-}
-
-PoolClosed WorkerPool::Impl::close(CloseMode mode, std::optional<Duration> deadline) {
-  GALLEY_ASSERT(current() == nullptr);
-  const std::int64_t discarded_before = discarded_;
-  {
-    const std::lock_guard lock(control_mutex_);  // no resize is under way
-    if (state_ == State::Open) state_ = State::Closing;
-  }
-  for (runtime::TaskRing& ring : rings_) ring.close();
-  if (mode != CloseMode::Drain) discard_queued();
-  if (mode == CloseMode::Cancel) cancel_running();
-  refuse_waiters();
-  events_.wake_all();
-
-  const std::lock_guard one_at_a_time(close_mutex_);
-  std::unique_lock lock(ended_mutex_);
-  const auto over = [this] { return alive_ == 0; };
-  if (!deadline) {
-    ended_.wait(lock, over);
-  } else if (!ended_.wait_for(lock, *deadline, over)) {
-    lock.unlock();
-    discard_queued();
-    cancel_running();
-    events_.wake_all();
-    lock.lock();
-  }
-  const int abandoned = alive_;
-  lock.unlock();
-  if (abandoned == 0) {
-    join_all();
-    size_ = 0;
-    state_ = State::Closed;
-  }
-  return {discarded_ - discarded_before, abandoned};
-}
+// ---- threads that have ended -----------------------------------------------------------------------------------
 
 /// All threads have ended, or are about to.
 void WorkerPool::Impl::join_all() {
@@ -210,10 +155,12 @@ PoolStats WorkerPool::Impl::stats() const {
     std::for_each(dispatchers_.begin(), dispatchers_.end(), add);
     std::for_each(retired_.begin(), retired_.end(), add);
   }
+  for (const auto& waiting : waiting_) stats.waiting_for_room += waiting;
   for (std::size_t at = 0; at < rings_.size(); ++at) stats.queued[at] = static_cast<std::int64_t>(rings_[at].size());
   for (const runtime::TaskRing& ring : rings_) stats.accepted += ring.pushed();
   stats.refused = refused_;
   stats.timed_out = timed_out_;
+  stats.cancelled = withdrawn_;
   stats.discarded = discarded_;
   {
     const std::lock_guard lock(errors_mutex_);

@@ -27,10 +27,12 @@ class WorkerPool::Impl {
   [[nodiscard]] Submitted try_submit(Task& task, const TaskOptions& options);
   [[nodiscard]] Submitted submit_for(Duration patience, Task& task, const TaskOptions& options);
   [[nodiscard]] std::size_t try_submit_bulk(std::span<Task> tasks, TaskClass task_class);
-  void submit_then(Task task, const TaskOptions& options, std::function<void(Submitted)> done);
+  std::uint64_t submit_then(Task& task, const TaskOptions& options, std::function<void(Submitted)> done);
+  bool withdraw(std::uint64_t ticket);
   [[nodiscard]] Result<void> resize(int dispatchers);
   [[nodiscard]] int size() const noexcept { return size_; }
   PoolClosed close(CloseMode mode, std::optional<Duration> deadline);
+  Result<void> close_then(CloseMode mode, std::optional<Duration> deadline, std::function<void(PoolClosed)> done);
   [[nodiscard]] bool closing() const noexcept { return state_ != State::Open; }
   [[nodiscard]] bool closed() const noexcept { return state_ == State::Closed; }
   [[nodiscard]] std::vector<std::exception_ptr> take_errors();
@@ -41,24 +43,29 @@ class WorkerPool::Impl {
   struct Dispatcher;
   class Worker;
   struct Guarded;
+  struct GuardedTask;
+  class Named;
   /// Told once; of a refused one, its task is given back.
   using Admitted = std::function<void(Submitted, Task& back)>;
   struct Waiter {  ///< for room
-    std::uint64_t number = 0;
+    std::uint64_t ticket = 0;
     Task task;
     Admitted done;
   };
 
   // submitting (worker_pool_submit.cpp)
   [[nodiscard]] runtime::TaskRing::Push push(Task& task, TaskClass task_class);
-  [[nodiscard]] Submitted refuse(Submitted why) noexcept;
+  Submitted counted(Submitted answer) noexcept;
+  [[nodiscard]] Submitted offer(Task& task, TaskClass task_class);
+  [[nodiscard]] Submitted offer(Task& task, const TaskOptions& options);
   [[nodiscard]] static bool needs_guard(const TaskOptions& options) noexcept;
   [[nodiscard]] std::unique_ptr<Guarded> guard(Task& task, const TaskOptions& options);
   [[nodiscard]] static Task task_of(std::unique_ptr<Guarded> guarded);
   [[nodiscard]] Submitted block_for_room(Duration patience, Task& task, const TaskOptions& options);
-  std::uint64_t wait_for_room(Task task, TaskClass task_class, Admitted done);
+  /// A ticket; 0: too many wait, and nothing was moved from.
+  [[nodiscard]] std::uint64_t wait_for_room(Task& task, TaskClass task_class, Admitted& done);
   /// The task of one that still waits.
-  [[nodiscard]] std::optional<Task> stop_waiting(std::uint64_t number, TaskClass task_class);
+  [[nodiscard]] std::optional<Task> stop_waiting(std::uint64_t ticket);
   void admit(std::size_t task_class);
   void refuse_waiters();
 
@@ -91,6 +98,22 @@ class WorkerPool::Impl {
   void forget_task() noexcept;
   [[nodiscard]] bool have_threads(int tasks);
 
+  // the end (worker_pool_close.cpp)
+  struct Closer {  ///< who waits for the end
+    base::Mono until = base::Mono::max();
+    std::int64_t discarded_before = 0;
+    std::function<void(PoolClosed)> done;
+  };
+  /// Gives how many had been discarded before.
+  std::int64_t begin_close(CloseMode mode);
+  [[nodiscard]] PoolClosed end_of_wait(std::int64_t discarded_before, bool over);
+  void finish_close();
+  void give_up();
+  [[nodiscard]] std::vector<std::string> running_tasks() const;
+  void serve_closers();
+  [[nodiscard]] std::vector<Closer> closers_due(base::Mono now);
+  void end_closer();
+
   // supervising (worker_pool_supervise.cpp)
   void need_supervisor();
   void end_supervisor();
@@ -120,10 +143,13 @@ class WorkerPool::Impl {
   int alive_ = 0;                   ///< threads; guarded by ended_mutex_
   std::mutex ended_mutex_;
   std::condition_variable ended_;
+  std::vector<Closer> closers_;  ///< guarded by ended_mutex_, as the next two
+  bool closer_wanted_ = true;
+  std::thread closer_;  ///< calls those who wait for the end; there as soon as one does
   std::atomic<bool> cancelled_{false};
-  std::mutex close_mutex_;  ///< one close at a time
+  std::mutex close_mutex_;  ///< of finish_close
 
-  std::atomic<std::int64_t> refused_{0}, timed_out_{0}, discarded_{0};
+  std::atomic<std::int64_t> refused_{0}, timed_out_{0}, withdrawn_{0}, discarded_{0};
   std::atomic<std::int64_t> completed_before_{0}, failed_before_{0};  ///< of workers that are gone
   mutable std::mutex errors_mutex_;
   std::deque<std::exception_ptr> errors_;
@@ -144,7 +170,7 @@ class WorkerPool::Impl {
 /// One thread's; what its task sees of it.
 class WorkerPool::Impl::Worker final : public TaskContext {
  public:
-  Worker(Dispatcher& dispatcher, int number, const Impl& pool) noexcept
+  Worker(Dispatcher& dispatcher, int number, Impl& pool) noexcept
       : pool_(pool), dispatcher_(dispatcher), number_(number) {}
 
   [[nodiscard]] int dispatcher() const noexcept override;
@@ -152,6 +178,17 @@ class WorkerPool::Impl::Worker final : public TaskContext {
   [[nodiscard]] void* state() const noexcept override;
   [[nodiscard]] std::stop_token stop_token() override;
 
+  /// The task that it was about to run is not run; asked and forgotten once.
+  void skip() noexcept { skipped_ = true; }
+  void withdrawn() noexcept override {
+    skip();
+    pool_.withdrawn_.fetch_add(1, std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool skipped() noexcept { return std::exchange(skipped_, false); }
+  /// Of the task that it runs; gives that of the one outside.
+  const std::string* name_task(const std::string* name) noexcept;
+  /// "thumbnails (pool/0/3)"; nothing: it runs none.
+  [[nodiscard]] std::optional<std::string> running() const;
   [[nodiscard]] Dispatcher& owner() noexcept { return dispatcher_; }
   [[nodiscard]] std::size_t next_turn() noexcept { return turn_++; }
   /// Of its task, by its own thread.
@@ -174,11 +211,13 @@ class WorkerPool::Impl::Worker final : public TaskContext {
   std::thread thread;
 
  private:
-  const Impl& pool_;
+  Impl& pool_;
   Dispatcher& dispatcher_;
   const int number_;
   std::size_t turn_ = 0;
-  std::mutex mutex_;  ///< of the next three
+  bool skipped_ = false;
+  mutable std::mutex mutex_;                ///< of the next four
+  const std::string* task_name_ = nullptr;  ///< null: it has none
   std::optional<std::stop_source> stop_;
   bool stop_requested_ = false;
   base::Mono run_until_ = base::Mono::max();  ///< its task; max(): as long as it likes

@@ -2,6 +2,7 @@
 // wanted.
 
 #include <algorithm>
+#include <system_error>
 
 #include "runtime/worker_pool_impl.hpp"
 
@@ -15,7 +16,12 @@ constexpr Duration kLongestWait = std::chrono::hours(1);  // so that "never" is 
 
 void WorkerPool::Impl::need_supervisor() {
   const std::lock_guard lock(supervisor_mutex_);
-  if (supervising_ && !supervisor_.joinable()) supervisor_ = std::thread([this] { supervise(); });
+  if (!supervising_ || supervisor_.joinable()) return;
+  try {
+    supervisor_ = std::thread([this] { supervise(); });
+  } catch (const std::system_error& failure) {
+    throw Exception(Error{Errc::Unavailable, std::string("no thread can be started: ") + failure.what()});
+  }
 }
 
 void WorkerPool::Impl::end_supervisor() {

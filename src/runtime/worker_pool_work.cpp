@@ -22,11 +22,10 @@ constexpr int kSpins = 50;
 thread_local TaskContext* this_worker = nullptr;
 thread_local const void* this_pool = nullptr;
 
-void name_thread(const std::string& pool, int dispatcher, int worker) noexcept {
+std::string thread_name(const std::string& pool, int dispatcher, int worker) {
   constexpr std::size_t kMost = 15;  // of the kernel
   const std::string number = "/" + std::to_string(dispatcher) + "/" + std::to_string(worker);
-  const std::string name = pool.substr(0, kMost - std::min(kMost, number.size())) + number;
-  pthread_setname_np(pthread_self(), name.substr(0, kMost).c_str());
+  return (pool.substr(0, kMost - std::min(kMost, number.size())) + number).substr(0, kMost);
 }
 
 void pin_thread(const std::vector<int>& cpus) noexcept {
@@ -108,11 +107,24 @@ void WorkerPool::Impl::Worker::request_stop() noexcept {
   source.request_stop();
 }
 
-/// What was meant for the task that has ended must not reach the next one. A close that comes between the two lines
-/// finds the pool cancelled for good, and so does the next task.
+const std::string* WorkerPool::Impl::Worker::name_task(const std::string* name) noexcept {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(task_name_, name);
+}
+
+std::optional<std::string> WorkerPool::Impl::Worker::running() const {
+  const std::lock_guard lock(mutex_);
+  if (!busy) return std::nullopt;
+  const std::string where = thread_name(pool_.options_.name, dispatcher_.number, number_);
+  return (task_name_ != nullptr ? *task_name_ : std::string("a task")) + " (" + where + ")";
+}
+
+/// What was meant for the task that has ended must not reach the next one. Only this thread and the supervisor, which
+/// looks at a limit that this thread has set, mark a worker as touched while it is of use; request_stop() comes with
+/// the end of the pool, and what it leaves behind is right for the next task too.
 void WorkerPool::Impl::Worker::ended() noexcept {
-  busy.store(false, std::memory_order_seq_cst);
-  if (!touched_.load(std::memory_order_seq_cst)) return;
+  busy.store(false, std::memory_order_release);
+  if (!touched_.load(std::memory_order_relaxed)) return;
   const std::lock_guard lock(mutex_);
   touched_ = false;
   stop_requested_ = false;
@@ -187,7 +199,7 @@ bool WorkerPool::Impl::next(Worker& worker, runtime::TaskRing::Popped& out) {
 void WorkerPool::Impl::work(Worker& worker) {
   this_pool = this;
   this_worker = &worker;
-  name_thread(options_.name, worker.dispatcher(), worker.worker());
+  pthread_setname_np(pthread_self(), thread_name(options_.name, worker.dispatcher(), worker.worker()).c_str());
   pin_thread(options_.cpus);
   if (options_.tracer.on_start) options_.tracer.on_start(worker.dispatcher(), worker.worker());
   runtime::TaskRing::Popped popped;
@@ -222,10 +234,11 @@ void WorkerPool::Impl::run(Worker& worker, Task& task) {
   task.reset();  // what it held is gone before it counts as completed
   if (options_.tracer.on_ran) options_.tracer.on_ran(worker, error);
   if (error) {
-    worker.failed.fetch_add(1, std::memory_order_relaxed);
+    worker.failed.store(worker.failed.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     keep_error(std::move(error));
   }
-  worker.completed.fetch_add(1, std::memory_order_relaxed);
+  if (worker.skipped()) return;
+  worker.completed.store(worker.completed.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 void WorkerPool::Impl::keep_error(std::exception_ptr error) {

@@ -12,6 +12,10 @@
 
 namespace galley {
 
+namespace runtime {
+class OffloadState;
+}
+
 /// What a task sees of the thread that runs it.
 class TaskContext {
  public:
@@ -30,6 +34,11 @@ class TaskContext {
  protected:
   TaskContext() = default;
   ~TaskContext() = default;
+
+ private:
+  friend class runtime::OffloadState;
+  /// Said by a task that was withdrawn after it was accepted: it does not count as one that ran.
+  virtual void withdrawn() noexcept {}
 };
 
 /// Move-only; a callable of up to kInline bytes that moves without throwing stands in the task itself, a larger one on
@@ -63,6 +72,17 @@ class Task {
   }
   ~Task() { reset(); }
 
+  /// The callable, where it is an F; else null.
+  template <class F>
+  [[nodiscard]] F* target() noexcept {
+    if constexpr (fits<F>) {
+      return operations_ == &kInPlace<F> ? std::launder(static_cast<F*>(static_cast<void*>(bytes_))) : nullptr;
+    } else {
+      using Owner = std::unique_ptr<F>;
+      if (operations_ != &kOnHeap<F>) return nullptr;
+      return std::launder(static_cast<Owner*>(static_cast<void*>(bytes_)))->get();
+    }
+  }
   [[nodiscard]] explicit operator bool() const noexcept { return operations_ != nullptr; }
   /// Once; the task must not be empty.
   void operator()(TaskContext& context) { operations_->run(bytes_, context); }

@@ -14,7 +14,7 @@
 // the low one, as far as there are such: no class starves, and one that floods its queue fills no other's.
 //
 // A task begins at most once and in its class first come, first served. What a task throws is kept in a bounded sink
-// (take_errors), unless somebody awaits it (galley/runtime/offload.hpp).
+// (take_errors), unless somebody awaits it: galley/runtime/offload.hpp has all of this for coroutines.
 //
 // Thread-safety: every function from any thread, also from inside a task, but for the destructor and close().
 
@@ -55,6 +55,7 @@ struct TaskOptions {
   Duration queue_timeout{0};  ///< Dropped when it has not begun this long after it was accepted; 0: never.
   Duration run_timeout{0};    ///< From its beginning: then its stop token is requested; 0: never. It cannot be killed.
   std::function<void(Dropped)> on_dropped;  ///< Called by a thread of the pool, or by close(); must not throw.
+  std::string name;                         ///< For reports: current_task() while it runs, PoolClosed::tasks.
   TaskOptions() {}                          // no aggregate: g++ 12 destroys a temporary of one twice inside co_await
 };
 
@@ -67,7 +68,8 @@ struct PoolScaling {
   Duration idle = std::chrono::seconds(30);          ///< in which one dispatcher less would have done
 };
 
-/// Called by the pool's threads; each may be empty, none may throw.
+/// Called by the pool's threads; each may be empty, none may throw. on_run and on_ran also see a task that is not run
+/// after all, because its queue_timeout is over or who awaited it was cancelled.
 struct PoolTracer {
   std::function<void(int dispatcher, int worker)> on_start;             ///< a worker's thread has begun
   std::function<void(TaskContext&)> on_run;                             ///< a task is about to begin
@@ -83,6 +85,8 @@ struct PoolOptions {
   /// without one. Else all are started at once. What was started stays until its dispatcher goes.
   bool on_demand = false;
   std::size_t capacity = 1'000;  ///< Tasks of each class that may wait, 1..10,000,000 (64 bytes each, taken at once).
+  /// Of each class, who may wait for room at once (submit_for, submit_then, awaited): 1..10,000,000. One more is Full.
+  std::size_t max_waiting = 100'000;
   /// Called once for each dispatcher, before its first task; its workers share what it gives (TaskContext::state).
   /// Where it throws, that dispatcher is not there: Unavailable.
   std::function<std::shared_ptr<void>(int dispatcher)> make_state;
@@ -99,8 +103,10 @@ enum class CloseMode : std::uint8_t {
 };
 
 struct PoolClosed {
-  std::int64_t discarded = 0;  ///< tasks that were accepted and never began
-  int abandoned = 0;           ///< tasks that were still running at the deadline; their threads end when they do
+  std::int64_t discarded = 0;      ///< tasks that were accepted and never began
+  int abandoned = 0;               ///< tasks that were still running at the deadline; their threads end when they do
+  std::vector<std::string> tasks;  ///< each of those: its name and thread, "thumbnails (pool/0/3)"
+  PoolClosed() {}                  // no aggregate: it is what a co_await gives
 };
 
 struct PoolStats {
@@ -110,10 +116,12 @@ struct PoolStats {
   std::int64_t queued[kTaskClasses] = {};
   std::int64_t accepted = 0;
   std::int64_t completed = 0;  ///< ended, well or not
-  std::int64_t failed = 0;     ///< of those, with an exception
-  std::int64_t refused = 0;    ///< Full or Closed
+  std::int64_t failed = 0;     ///< of those, with an exception that nobody awaits
+  std::int64_t refused = 0;    ///< answered Full or Closed
   std::int64_t timed_out = 0;  ///< in the queue
+  std::int64_t cancelled = 0;  ///< before they began: who awaited them was cancelled
   std::int64_t discarded = 0;
+  std::int64_t waiting_for_room = 0;
   std::int64_t errors_dropped = 0;  ///< by the sink's bound
   /// Of every eighth task, the last thousand or so: zero where there is none.
   Duration wait_p50{0}, wait_p99{0}, run_p50{0}, run_p99{0};
@@ -128,7 +136,8 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  /// Never blocks. A task that is not accepted is not moved from.
+  /// Never blocks. A task that is not accepted is not moved from. All forms of submit throw Exception (Unavailable)
+  /// where a task with a run_timeout needs the thread that watches it, and that cannot be started.
   [[nodiscard]] Submitted try_submit(Task&& task);
   [[nodiscard]] Submitted try_submit(Task&& task, const TaskOptions& options);
   /// Waits for room, in the order of those who wait, at most `patience`. From inside a task of this pool it never
@@ -137,9 +146,12 @@ class WorkerPool {
   /// As many as there is room for, from the front; returns how many. Those are moved from.
   [[nodiscard]] std::size_t try_submit_bulk(std::span<Task> tasks, TaskClass task_class = TaskClass::Normal);
 
-  /// Waits for room without blocking: `done` is called once, with Accepted or Closed, maybe before this returns, else
-  /// by a thread of the pool. It must not throw and not block. What awaitable forms are made of.
-  void submit_then(Task&& task, const TaskOptions& options, std::function<void(Submitted)> done);
+  /// Waits for room without blocking: `done` is called once, with Accepted or Closed (Full: max_waiting wait already;
+  /// NoThread), maybe before this returns, else by a thread of the pool. It must not throw and not block. What
+  /// awaitable forms are made of. Gives a ticket for withdraw(), 0 where it does not wait.
+  std::uint64_t submit_then(Task&& task, const TaskOptions& options, std::function<void(Submitted)> done);
+  /// Takes a task out that still waits for room: it is destroyed, and its `done` never called. False: it waits no more.
+  bool withdraw(std::uint64_t ticket);
 
   /// 1..1000 dispatchers. More are there when it returns; of fewer, each ends with the task that it runs. Their states
   /// are made and dropped with them. Errors: InvalidInput, WrongState (closed), Unavailable (no thread; nothing
@@ -152,6 +164,9 @@ class WorkerPool {
   /// what runs is asked to stop, and it returns. No deadline: as long as it takes. May be repeated, also with a
   /// stronger mode. Not from inside a task of this pool.
   PoolClosed close(CloseMode mode, std::optional<Duration> deadline = std::nullopt);
+  /// The same without waiting: `done` is called once, by a thread of the pool's own. It must not throw and must not
+  /// destroy the pool. Unavailable: that thread cannot be started; the pool is closing all the same.
+  Result<void> close_then(CloseMode mode, std::optional<Duration> deadline, std::function<void(PoolClosed)> done);
   /// Takes no more.
   [[nodiscard]] bool closing() const noexcept;
   /// All threads have ended.

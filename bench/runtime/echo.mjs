@@ -1,0 +1,2 @@
+// What a worker of Piscina runs: nothing.
+export default (n) => n;
