@@ -1,5 +1,6 @@
 #pragma once
-// All of Galley's public interface, but what only some programs need: galley/sqlite.hpp and galley/testkit.hpp.
+// All of Galley's public interface, but what only some programs need: galley/coroutine.hpp, galley/sqlite.hpp and
+// galley/testkit.hpp.
 
 #include "galley/batch.hpp"
 #include "galley/error.hpp"

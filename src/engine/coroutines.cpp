@@ -1,13 +1,11 @@
 #include "engine/coroutines.hpp"
 
-#include <pthread.h>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 #include <condition_variable>
@@ -20,6 +18,8 @@
 
 #include "engine/executor.hpp"
 #include "galley/coroutine.hpp"
+#include "galley/runtime/loop.hpp"
+#include "galley/runtime/named_executor.hpp"
 
 namespace galley {
 
@@ -69,17 +69,18 @@ class CoroutineRun : public std::enable_shared_from_this<CoroutineRun> {
                const base::Clock& clock)
       : chain_(chain), attempt_(std::move(attempt)), ended_(std::move(ended)), clock_(clock) {}
 
-  void begin(asio::io_context& loop) {
+  void begin(Loop& loop) {
     begun_ = clock_.mono();
+    const std::string name = attempt_->kind() + " (job " + std::to_string(attempt_->id()) + ")";
     asio::co_spawn(
-        loop, root(this),
+        named_executor(loop.get_executor(), name), root(this),
         asio::bind_cancellation_slot(cancel_.slot(), [self = shared_from_this()](const std::exception_ptr& thrown,
                                                                                  std::optional<Outcome> outcome) {
           self->over(thrown, std::move(outcome));
         }));
     // By the thread that asks for the stop. The run may be over by the time that the loop hears of it.
     on_stop_.emplace(attempt_->stop_token_unseen(), [&loop, weak = weak_from_this()] {
-      asio::post(loop, [weak] {
+      asio::post(loop.context(), [weak] {
         if (const auto self = weak.lock()) self->cancel();
       });
     });
@@ -147,7 +148,7 @@ Result<void> check_middleware(std::string_view kind, std::span<const std::shared
 
 AttemptEnd run_here(const CoroutineChain& chain, const std::shared_ptr<RunningAttempt>& attempt,
                     const base::Clock& clock) {
-  asio::io_context loop(1);
+  Loop loop;
   AttemptEnd end;
   const auto ended = [&](AttemptEnd last) {
     end = std::move(last);
@@ -161,18 +162,23 @@ AttemptEnd run_here(const CoroutineChain& chain, const std::shared_ptr<RunningAt
 struct CoroutineLoop::Impl {
   Impl(const base::Clock& with, base::Logger log) : clock(with), logger(std::move(log)) {}
 
+  LoopOptions options() {
+    LoopOptions wanted;
+    wanted.name = "galley-loop";
+    wanted.on_error = [this](const std::exception_ptr& thrown) {  // of something that a handler has left on the loop
+      AttemptEnd end;
+      put_thrown(thrown, end);
+      logger.error("loop.error", {{"error", end.outcome->text()}});
+    };
+    wanted.on_lag = [this](const LoopLag& lag) {
+      const auto longest = std::chrono::duration_cast<std::chrono::milliseconds>(lag.longest);
+      logger.warn("loop.lag", {{"ms", std::int64_t{longest.count()}}});
+    };
+    return wanted;
+  }
   void run() {
     pthread_setname_np(pthread_self(), "galley-loop");
-    while (true) {
-      try {
-        loop.run();
-        return;
-      } catch (const std::exception& thrown) {  // of something that a handler has left on the loop
-        logger.error("loop.error", {{"error", thrown.what()}});
-      } catch (...) {
-        logger.error("loop.error", {{"error", "unknown exception"}});
-      }
-    }
+    loop.run();
   }
 
   void one_less() {
@@ -182,8 +188,8 @@ struct CoroutineLoop::Impl {
 
   const base::Clock& clock;
   base::Logger logger;
-  asio::io_context loop{1};
-  asio::executor_work_guard<asio::io_context::executor_type> work{loop.get_executor()};
+  Loop loop{options()};
+  asio::executor_work_guard<Loop::executor_type> work{loop.get_executor()};
   std::mutex mutex;  ///< of under_way
   std::condition_variable none_left;
   int under_way = 0;
@@ -225,10 +231,10 @@ void CoroutineLoop::start(CoroutineChain chain, std::shared_ptr<RunningAttempt> 
         impl->one_less();
       },
       impl_->clock);
-  asio::post(impl_->loop, [&loop = impl_->loop, run = std::move(run)] { run->begin(loop); });
+  asio::post(impl_->loop.context(), [&loop = impl_->loop, run = std::move(run)] { run->begin(loop); });
 }
 
-std::string CoroutineLoop::stack(runtime::StackTaker& taker) { return taker.take(impl_->thread.native_handle()); }
+std::string CoroutineLoop::stack(runtime::StackTaker& taker) { return taker.take(impl_->loop.thread_id()); }
 
 }  // namespace engine
 }  // namespace galley

@@ -45,7 +45,7 @@ class CoroutineLoop {
   /// Any thread, once it is open. `ended` is called once, by the loop's thread. No more may be under way at once than
   /// the worker has slots.
   void start(CoroutineChain chain, std::shared_ptr<RunningAttempt> attempt, std::function<void(AttemptEnd)> ended);
-  /// The stack of the loop's thread: of the coroutine that holds it up, if one does.
+  /// The stack of the loop's thread: of the attempt that holds it up, which it names, if one does.
   [[nodiscard]] std::string stack(runtime::StackTaker& taker);
 
  private:

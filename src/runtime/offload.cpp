@@ -14,6 +14,7 @@ Error closed() { return {Errc::WrongState, "the pool was closed before the task 
 
 Error refused(Submitted why) {
   if (why == Submitted::Closed) return closed();
+  if (why == Submitted::NoThread) return {Errc::Unavailable, "no thread could be started for the task"};
   return {Errc::QueueFull, "as many tasks as the pool's max_waiting allows wait for room already"};
 }
 

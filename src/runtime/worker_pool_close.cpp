@@ -42,11 +42,12 @@ void WorkerPool::Impl::cancel_running() {
 
 std::int64_t WorkerPool::Impl::begin_close(CloseMode mode) {
   const std::int64_t discarded_before = discarded_;
+  // Before the threads may end: what is accepted until here is seen by them, and from here on nothing is.
+  for (runtime::TaskRing& ring : rings_) ring.close();
   {
     const std::lock_guard lock(control_mutex_);  // no resize is under way
     if (state_ == State::Open) state_ = State::Closing;
   }
-  for (runtime::TaskRing& ring : rings_) ring.close();
   if (mode != CloseMode::Drain) discard_queued();
   if (mode == CloseMode::Cancel) cancel_running();
   refuse_waiters();

@@ -92,6 +92,12 @@ class WorkerPool::Impl {
   void cancel_running();
   void join_all();
 
+  // threads on demand (worker_pool_threads.cpp)
+  /// One more task is coming: there will be a thread for it. False: there will not, and it is not counted.
+  [[nodiscard]] bool expect_task();
+  void forget_task() noexcept;
+  [[nodiscard]] bool have_threads(int tasks);
+
   // the end (worker_pool_close.cpp)
   struct Closer {  ///< who waits for the end
     base::Mono until = base::Mono::max();
@@ -107,12 +113,6 @@ class WorkerPool::Impl {
   void serve_closers();
   [[nodiscard]] std::vector<Closer> closers_due(base::Mono now);
   void end_closer();
-
-  // threads on demand (worker_pool_threads.cpp)
-  /// One more task is coming: there will be a thread for it. False: there will not, and it is not counted.
-  [[nodiscard]] bool expect_task();
-  void forget_task() noexcept;
-  [[nodiscard]] bool have_threads(int tasks);
 
   // supervising (worker_pool_supervise.cpp)
   void need_supervisor();

@@ -101,7 +101,7 @@ Submitted WorkerPool::Impl::offer(Task& task, TaskClass task_class) {
   if (closing()) return Submitted::Closed;
   // Those who wait for room come first.
   if (waiting_[static_cast<std::size_t>(task_class)].load(std::memory_order_relaxed) > 0) return Submitted::Full;
-  if (!expect_task()) return Submitted::NoThread;
+  if (!expect_task()) return closing() ? Submitted::Closed : Submitted::NoThread;
   const auto done = push(task, task_class);
   if (done == runtime::TaskRing::Push::Done) return Submitted::Accepted;
   forget_task();

@@ -21,7 +21,7 @@ void WorkerPool::Impl::forget_task() noexcept {
 
 bool WorkerPool::Impl::have_threads(int tasks) {
   const std::lock_guard lock(control_mutex_);
-  if (closing()) return true;  // the push will say so
+  if (closing()) return false;
   for (const auto& dispatcher : dispatchers_) {
     for (const auto& worker : dispatcher->workers) {
       if (started_ >= tasks) return true;

@@ -185,7 +185,7 @@ TEST_F(CoroutineStop, OneThatHoldsUpTheLoopIsReportedWithTheLoopsStack) {
   ASSERT_TRUE(worker.run());
   const std::string log = testing::internal::GetCapturedStderr();
   EXPECT_NE(log.find("job.stuck"), std::string::npos) << log;
-  EXPECT_NE(log.find("of its loop: "), std::string::npos) << log;
+  EXPECT_NE(log.find("of its loop: blocks (job 1): "), std::string::npos) << log;
   EXPECT_NE(log.find(" < "), std::string::npos) << "its frames: " << log;
 }
 

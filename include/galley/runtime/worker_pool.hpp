@@ -146,9 +146,9 @@ class WorkerPool {
   /// As many as there is room for, from the front; returns how many. Those are moved from.
   [[nodiscard]] std::size_t try_submit_bulk(std::span<Task> tasks, TaskClass task_class = TaskClass::Normal);
 
-  /// Waits for room without blocking: `done` is called once, with Accepted or Closed (Full: max_waiting wait already),
-  /// maybe before this returns, else by a thread of the pool. It must not throw and not block. What awaitable forms are
-  /// made of. Gives a ticket for withdraw(), 0 where it does not wait.
+  /// Waits for room without blocking: `done` is called once, with Accepted or Closed (Full: max_waiting wait already;
+  /// NoThread), maybe before this returns, else by a thread of the pool. It must not throw and not block. What
+  /// awaitable forms are made of. Gives a ticket for withdraw(), 0 where it does not wait.
   std::uint64_t submit_then(Task&& task, const TaskOptions& options, std::function<void(Submitted)> done);
   /// Takes a task out that still waits for room: it is destroyed, and its `done` never called. False: it waits no more.
   bool withdraw(std::uint64_t ticket);
