@@ -1,6 +1,6 @@
 #include "engine/coroutines.hpp"
 
-
+#include <pthread.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>

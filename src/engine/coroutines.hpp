@@ -12,8 +12,8 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "engine/attempt.hpp"
-#include "runtime/stack_taker.hpp"
 #include "galley/middleware.hpp"
+#include "runtime/stack_taker.hpp"
 
 namespace galley::engine {
 

@@ -56,9 +56,8 @@ LoopCore::LoopCore(Loop& of, LoopOptions chosen)
       inbox(options.inbox_capacity),
       context(std::make_unique<boost::asio::io_context>(1)),
       reactor_(&LoopReactor::install(*context, *this)),
-      lag_limit_(options.on_lag && options.lag_limit > Duration{0}
-                     ? std::chrono::nanoseconds(options.lag_limit).count()
-                     : std::numeric_limits<std::int64_t>::max()) {
+      lag_limit_(options.on_lag && options.lag_limit > Duration{0} ? std::chrono::nanoseconds(options.lag_limit).count()
+                                                                   : std::numeric_limits<std::int64_t>::max()) {
   errors_.reserve(kMaxErrors);  // defer_error cannot fail
 }
 

@@ -92,8 +92,8 @@ class StackTaker {
   /// Keeps a request that is over for its owner, though its thread may answer still.
   void keep(std::unique_ptr<StackRequest> request);
 
-  /// "inner (file.cpp:12) < outer < ...", behind the name of the task that it runs, if it runs one. Waits up to a second for the thread; why there is none, where it does not
-  /// answer.
+  /// "inner (file.cpp:12) < outer < ...", behind the name of the task that it runs, if it runs one. Waits up to a
+  /// second for the thread; why there is none, where it does not answer.
   [[nodiscard]] std::string take(pid_t thread);
 
  private:

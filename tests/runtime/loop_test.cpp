@@ -348,8 +348,7 @@ TEST(LoopAsio, CancellationFromEachPhaseReachesACoroutine) {
     Loop loop;
     Event cancelled;
     asio::cancellation_signal signal;
-    asio::co_spawn(loop.context(), wait_for_ever(cancelled),
-                   asio::bind_cancellation_slot(signal.slot(), kRethrow));
+    asio::co_spawn(loop.context(), wait_for_ever(cancelled), asio::bind_cancellation_slot(signal.slot(), kRethrow));
     const auto cancel = [&] { signal.emit(asio::cancellation_type::terminal); };
     loop.immediate([&] {  // the coroutine waits by then
       if (phase == 0) loop.immediate(cancel);
