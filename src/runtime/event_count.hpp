@@ -28,10 +28,8 @@ class EventCount {
   void wait(Key key) noexcept;
 
   void wake_one() noexcept { wake(1); }
-  /// The same at the cost of a load, for a waker whose change was itself a sequentially consistent read-modify-write.
-  void wake_one_after() noexcept {
-    if (sleepers_.load(std::memory_order_seq_cst) > 0) wake_sleepers(1);
-  }
+  /// Whether somebody is between prepare() and the end of cancel() or wait().
+  [[nodiscard]] bool sleeps() const noexcept { return sleepers_.load(std::memory_order_seq_cst) > 0; }
   void wake_all() noexcept;
 
  private:

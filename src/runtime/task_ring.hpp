@@ -58,7 +58,7 @@ class TaskRing {
     std::construct_at(&cell.task, std::move(task));
     cell.pushed_us.store(tail % kStampEvery == 0 ? clock.mono().time_since_epoch().count() : kUnstamped,
                          std::memory_order_relaxed);
-    // An RMW, so that who pushes sees whoever looked before this and goes to sleep: see EventCount::wake_one_after.
+    // An RMW, so that who pushes sees whoever looked before this and goes to sleep: see WorkerPool::Impl::wake.
     cell.turn.exchange(tail + 1, std::memory_order_seq_cst);
     return Push::Done;
   }

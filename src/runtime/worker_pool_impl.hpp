@@ -74,6 +74,8 @@ class WorkerPool::Impl {
   [[nodiscard]] bool next(Worker& worker, runtime::TaskRing::Popped& out);
   [[nodiscard]] bool pop(Worker& worker, runtime::TaskRing::Popped& out);
   [[nodiscard]] bool search(Worker& worker, runtime::TaskRing::Popped& out);
+  void wake() noexcept;
+  void search_is_over() noexcept;
   [[nodiscard]] bool anything_waits() const noexcept;
   void execute(Worker& worker, runtime::TaskRing::Popped& popped);
   void run(Worker& worker, Task& task);
@@ -127,6 +129,7 @@ class WorkerPool::Impl {
   std::atomic<State> state_{State::Open};
   std::array<runtime::TaskRing, kTaskClasses> rings_;
   runtime::EventCount events_;
+  /// 1: a worker searches, or has been woken to do so. Whoever sets it to 0 looks at the rings afterwards.
   alignas(64) std::atomic<int> searching_{0};
 
   mutable std::mutex room_mutex_;

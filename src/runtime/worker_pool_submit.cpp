@@ -85,8 +85,7 @@ Task WorkerPool::Impl::task_of(std::unique_ptr<Guarded> guarded) { return Guarde
 runtime::TaskRing::Push WorkerPool::Impl::push(Task& task, TaskClass task_class) {
   const auto done = rings_[static_cast<std::size_t>(task_class)].push(task, clock_);
   if (done != runtime::TaskRing::Push::Done) return done;
-  // Whoever searches will find it, and wakes others when there is more.
-  if (searching_.load(std::memory_order_seq_cst) == 0) events_.wake_one_after();
+  wake();
   return done;
 }
 

@@ -152,6 +152,25 @@ bool WorkerPool::Impl::anything_waits() const noexcept {
   return std::any_of(rings_.begin(), rings_.end(), [](const runtime::TaskRing& ring) { return ring.size() > 0; });
 }
 
+/// After a task was pushed (by an RMW), or when one is seen that may have no finder. At most one worker at a time is on
+/// its way: a wake-up takes microseconds, and a call of the system for each task that is pushed meanwhile would cost
+/// more than the tasks.
+///
+/// Who sees a search under way may go: the one that ends it looks afterwards. Who sees nobody asleep may go too: all
+/// look once more between prepare() and their sleep. The role of the searcher is given to a sleeper, which ends it when
+/// it has woken, or at once where it was not asleep yet.
+void WorkerPool::Impl::wake() noexcept {
+  while (searching_.load(std::memory_order_seq_cst) == 0 && events_.sleeps()) {
+    int none = 0;
+    if (!searching_.compare_exchange_strong(none, 1, std::memory_order_seq_cst)) return;
+    if (events_.sleeps()) return events_.wake_one();
+    search_is_over();  // all have got up meanwhile; those who relied on a search have this one more look
+  }
+}
+
+/// An RMW: what was pushed by those who woke nobody is seen by the looks that follow.
+void WorkerPool::Impl::search_is_over() noexcept { searching_.exchange(0, std::memory_order_seq_cst); }
+
 /// One worker at a time looks again and again for a while. Who submits meanwhile wakes nobody; so whoever has found
 /// something makes sure that the rest is found too.
 bool WorkerPool::Impl::search(Worker& worker, runtime::TaskRing::Popped& out) {
@@ -162,8 +181,8 @@ bool WorkerPool::Impl::search(Worker& worker, runtime::TaskRing::Popped& out) {
     found = pop(worker, out);
     if (!found) _mm_pause();
   }
-  searching_.exchange(0, std::memory_order_seq_cst);  // an RMW: what was pushed by those who woke nobody is seen now
-  if (found && anything_waits()) events_.wake_one();
+  search_is_over();
+  if (found && anything_waits()) wake();
   return found;
 }
 
@@ -171,9 +190,11 @@ bool WorkerPool::Impl::next(Worker& worker, runtime::TaskRing::Popped& out) {
   while (!worker.owner().retired) {
     if (pop(worker, out) || search(worker, out)) return true;
     const auto key = events_.prepare();
+    search_is_over();  // of a wake-up that came before the key: it would not end this sleep
     if (pop(worker, out)) {
       events_.cancel();
-      if (anything_waits()) events_.wake_one();
+      search_is_over();
+      if (anything_waits()) wake();
       return true;
     }
     if (worker.owner().retired || (closing() && !anything_waits())) {
@@ -181,15 +202,17 @@ bool WorkerPool::Impl::next(Worker& worker, runtime::TaskRing::Popped& out) {
       break;
     }
     events_.wait(key);
+    search_is_over();
     if (pop(worker, out)) {
-      if (anything_waits()) events_.wake_one();  // the wakers of several tasks may have woken this one alone
+      if (anything_waits()) wake();
       return true;
     }
   }
+  search_is_over();
   if (closing()) {
     events_.wake_all();  // those who slept because of a task that this one has taken
   } else if (anything_waits()) {
-    events_.wake_one();  // a wake-up that was meant for a task must not end with a worker that goes
+    wake();  // a wake-up that was meant for a task must not end with a worker that goes
   }
   return false;
 }

@@ -43,7 +43,7 @@ asio::awaitable<void> await_one(WorkerPool& pool, std::uint64_t draw, Ledger& le
         ++ledger.ran;
         if (draw % 13 == 0) {
           const std::stop_token stop = context.stop_token();
-          for (int i = 0; i < 1'000 && !stop.stop_requested(); ++i) std::this_thread::yield();
+          for (int i = 0; i < 20 && !stop.stop_requested(); ++i) std::this_thread::yield();
         }
         if (draw % 3 == 0) throw 7;
         return *held;
