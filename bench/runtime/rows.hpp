@@ -50,11 +50,8 @@ struct Row {
 };
 
 [[nodiscard]] std::vector<Row> pool_rows(const Options& options);
-<<<<<<< HEAD
 [[nodiscard]] std::vector<Row> loop_rows(const Options& options);
-=======
 [[nodiscard]] std::vector<Row> offload_rows(const Options& options);
->>>>>>> pool
 [[nodiscard]] std::vector<Row> idle_rows(const Options& options);
 
 /// Adds Node in a role of peers.mjs (its words; see there), which answers as many values. Without what it needs, here
