@@ -1,5 +1,5 @@
-// A loop that tells what holds it up: a warning when its lag is above a limit, the split of its time, and its figures as
-// Prometheus reads them.
+// A loop that tells what holds it up: a warning when its lag is above a limit, the split of its time, and its figures
+// as Prometheus reads them.
 
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>

@@ -120,8 +120,12 @@ Row handler_row(const Options& options) {
   const auto more = [times](int chains) { return handlers_of_loop(chains, times) - handlers_of_asio(chains, times); };
   Row row{"what a loop adds to a handler: phases, two histograms, heartbeat", "ns", {}, {}, ""};
   row.lines = {{"one chain of posts", Aim{Aim::Kind::AtMost, 20}}, {"200 chains", Aim{Aim::Kind::AtMost, 20}}};
-  row.entrants = {{"galley::Loop above io_context", [more] { return std::vector{more(1), more(200)}; }},
-                  {"galley::Loop", [times] {
+  row.entrants = {{"galley::Loop above io_context",
+                   [more] {
+                     return std::vector{more(1), more(200)};
+                   }},
+                  {"galley::Loop",
+                   [times] {
                      return std::vector{handlers_of_loop(1, times), handlers_of_loop(200, times)};
                    }},
                   {"io_context", [times] {

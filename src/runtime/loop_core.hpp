@@ -164,7 +164,9 @@ class LoopCore final : public LoopTurns {
   void end_run() noexcept;
   void wake() noexcept;  ///< any thread
   void enter(LoopPhase next) noexcept;
+  void account_phase() noexcept;
   void ran() noexcept;
+  void stamp() noexcept;
   void late(std::int64_t ns) noexcept;
   void call(LoopNode* node);
   void call(Operations& operations);
@@ -191,7 +193,7 @@ class LoopCore final : public LoopTurns {
   std::int64_t resynced_ = 0;
   std::int64_t phase_began_ = 0;
   std::uint64_t accounted_ = 0;  ///< handlers
-  std::int64_t longest_ = 0;  ///< since on_lag was called
+  std::int64_t longest_ = 0;     ///< since on_lag was called
   std::int64_t warned_ = 0;
   const std::int64_t lag_limit_;  ///< in ns; the largest number: nobody wants to know
   LoopMeter meter_;
