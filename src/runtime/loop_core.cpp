@@ -79,8 +79,8 @@ void LoopCore::run() {
     LoopCore& core;
     LoopCore* before = std::exchange(current, &core);
     ~End() {
-      current = before;
       core.end_run();
+      current = before;
     }
   } const end{*this};
   while (!stopping_.load(std::memory_order_relaxed)) {
@@ -88,6 +88,7 @@ void LoopCore::run() {
       if (context->run_one() == 0) break;
       ran();  // one that another thread has posted while the loop was in its turn; the scheduler begins it itself
     } catch (...) {
+      stamp();  // a handler that the scheduler has begun
       if (!options.on_error || std::exchange(reporting_, false)) throw;
       defer_error(std::current_exception());
     }
@@ -112,10 +113,11 @@ void LoopCore::begin_run() {
 }
 
 void LoopCore::end_run() noexcept {
-  const std::lock_guard lock(thread_mutex_);
+  account();  // may call on_lag, which may want the figures
+  account_phase();
+  phase = LoopPhase::Poll;
   heartbeat.busy_since_ns = 0;
-  enter(LoopPhase::Poll);
-  account();
+  const std::lock_guard lock(thread_mutex_);
   turn_began_ = 0;
   cpu_ns_ += cpu_.ns();
   wait_ns_ += waited_for_cpu(thread_id);

@@ -164,7 +164,9 @@ class LoopCore final : public LoopTurns {
   void end_run() noexcept;
   void wake() noexcept;  ///< any thread
   void enter(LoopPhase next) noexcept;
+  void account_phase() noexcept;
   void ran() noexcept;
+  void stamp() noexcept;
   void late(std::int64_t ns) noexcept;
   void call(LoopNode* node);
   void call(Operations& operations);

@@ -49,9 +49,13 @@ bool LoopCore::more_at_once() const noexcept {
 
 void LoopCore::enter(LoopPhase next) noexcept {
   if (next == phase.load(std::memory_order_relaxed)) return;
+  account_phase();
+  phase.store(next, std::memory_order_relaxed);
+}
+
+void LoopCore::account_phase() noexcept {
   meter_.in_phase[static_cast<std::size_t>(phase.load(std::memory_order_relaxed))].add(last_ - phase_began_);
   phase_began_ = last_;
-  phase.store(next, std::memory_order_relaxed);
 }
 
 /// A handler has ended, and the next one may begin at once.
@@ -62,8 +66,13 @@ void LoopCore::ran() noexcept {
   heartbeat.busy_since_ns.store(now, std::memory_order_relaxed);
   heartbeat.handlers.store(heartbeat.handlers.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   budget = kBudget;
+  if (unstamped_ != nullptr) stamp();
+}
+
+/// What has yielded in the handler that has just ended is ready since then.
+void LoopCore::stamp() noexcept {
   for (; unstamped_ != nullptr; unstamped_ = unstamped_->next) {
-    if (unstamped_->queued_ns == 0) unstamped_->queued_ns = now;
+    if (unstamped_->queued_ns == 0) unstamped_->queued_ns = last_;
   }
 }
 
@@ -165,6 +174,7 @@ void LoopCore::run_nodes(LoopPhase in, NodeList& waiting, NodeList& running) {
 void LoopCore::rest() {
   enter(LoopPhase::Poll);
   account();
+  account_phase();
   const bool alone =
       reactor_->outstanding_work() <= 1;  // before the inbox: whoever posts and then drops its guard is seen
   asleep_.store(true);
@@ -214,7 +224,11 @@ void LoopCore::warn() {
   warned_ = last_;
   const LoopLag lag{std::chrono::nanoseconds(std::exchange(longest_, 0)), options.name};
   const AtEnd ended{[this] { ran(); }};
-  options.on_lag(lag);
+  try {
+    options.on_lag(lag);
+  } catch (...) {  // it may be at the end of run()
+    defer_error(std::current_exception());
+  }
 }
 
 }  // namespace galley::runtime

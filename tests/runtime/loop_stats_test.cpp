@@ -9,6 +9,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <stdexcept>
 #include <thread>
 
 #include "base/event.hpp"
@@ -170,6 +171,26 @@ TEST(LoopLag, IsToldOnceASecondAboveItsLimit) {
   ASSERT_EQ(told.size(), 1u);
   EXPECT_GE(told[0].longest, 40ms);
   EXPECT_EQ(told[0].loop, "front");
+}
+
+TEST(LoopLag, IsToldByACallThatMayAskForTheFiguresAndThrow) {
+  Loop* asked = nullptr;
+  std::int64_t handlers = 0;
+  LoopOptions options;
+  options.lag_limit = 1ms;
+  options.on_lag = [&](const LoopLag&) {
+    handlers = asked->stats().handlers;
+    throw std::runtime_error("from on_lag");
+  };
+  Loop loop(options);
+  asked = &loop;
+  loop.immediate([&] {
+    work_for(2ms);
+    loop.stop();  // so that it is told at the end of run()
+  });
+  loop.run();
+  EXPECT_EQ(handlers, 1);
+  EXPECT_THROW(loop.run(), std::runtime_error);
 }
 
 TEST(LoopLag, IsNotToldWhereTheLimitIsZero) {

@@ -209,6 +209,29 @@ TEST(LoopErrors, LeaveRunWithoutAHandlerAndTheRestIsRunByTheNextCall) {
   EXPECT_EQ(ran, 3);
 }
 
+asio::awaitable<void> yield_once(bool& back) {
+  co_await yield();
+  back = true;
+}
+
+TEST(LoopErrors, OfAHandlerInWhichACoroutineHasYieldedSpareTheCoroutine) {
+  Loop loop;
+  bool back = false;
+  loop.immediate([&] {
+    std::thread([&] {  // begun by Asio's scheduler, as it comes while the loop is in its turn
+      asio::post(loop.context(), [&] {
+        asio::co_spawn(loop.context(), yield_once(back), kRethrow);
+        throw std::runtime_error("broken");
+      });
+    })
+        .join();
+  });
+  EXPECT_THROW(loop.run(), std::runtime_error);
+  loop.run();
+  EXPECT_TRUE(back);
+  EXPECT_LT(loop.stats().ready_delay.max(), 20s);
+}
+
 TEST(LoopErrors, GoToTheirHandlerAndTheLoopGoesOn) {
   std::vector<std::string> told;
   LoopOptions options;

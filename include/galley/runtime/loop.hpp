@@ -9,7 +9,7 @@
 // is the order of a turn, that of Node: timers; pending; idle and prepare hooks; poll; check; closing (LoopPhase). So
 //
 // - an immediate that an I/O handler queues runs before any timer that the handler starts, and before more I/O is read;
-// - an immediate that an immediate queues waits a turn, in which I/O and timers have their chance.
+// - an immediate that an immediate queues waits a turn; a chain of them starves neither I/O nor timers.
 //
 // What throws out of a handler leaves run(), or goes to LoopOptions::on_error and the loop goes on.
 //
