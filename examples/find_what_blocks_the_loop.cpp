@@ -35,6 +35,10 @@ boost::asio::awaitable<void> upload() {
 }  // namespace
 
 int main() {
+  galley::TerminateOptions fatal;
+  fatal.on_fatal = [] { std::cout << "flushed\n"; };
+  const galley::TerminateReport guard{fatal};
+
   galley::StallOptions options;
   options.signal = SIGRTMIN + 1;
   options.on_report = [](const galley::StallReport& report) {

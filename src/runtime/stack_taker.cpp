@@ -21,6 +21,14 @@ namespace galley::runtime {
 namespace {
 constexpr std::chrono::milliseconds kWait{1'000};
 constexpr std::size_t kMaxUnanswered = 64;  // a thread that never answers is asked no more often than this
+
+/// Who has taken a signal over, and what it meant before. As global as the signals themselves.
+struct Taken {
+  int takers = 0;
+  struct sigaction before {};
+};
+constinit std::mutex taken_mutex;
+std::array<Taken, NSIG> taken;
 }  // namespace
 
 StackRequest::StackRequest() : done_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -78,6 +86,11 @@ void StackRequest::answer() noexcept {
 }
 
 StackTaker::StackTaker(int signal) : signal_(signal) {
+  const std::lock_guard lock(taken_mutex);
+  if (signal_ > 0 && signal_ < NSIG && taken[static_cast<std::size_t>(signal_)].takers > 0) {
+    ++taken[static_cast<std::size_t>(signal_)].takers;
+    return;
+  }
   RawStack stack;
   unwind(stack);  // finds what it needs once, outside of a signal handler
   static_cast<void>(std::uncaught_exceptions());
@@ -85,20 +98,28 @@ StackTaker::StackTaker(int signal) : signal_(signal) {
   action.sa_sigaction = &StackTaker::on_signal;
   action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
   sigemptyset(&action.sa_mask);
-  if (::sigaction(signal_, &action, &before_) == 0) return;
-  throw Exception(Error{Errc::InvalidInput, "signal " + std::to_string(signal_) + " cannot be taken over"});
+  struct sigaction before {};
+  if (::sigaction(signal_, &action, &before) != 0) {
+    throw Exception(Error{Errc::InvalidInput, "signal " + std::to_string(signal_) + " cannot be taken over"});
+  }
+  taken[static_cast<std::size_t>(signal_)] = {1, before};
 }
 
 /// Ignoring the signal takes it back from threads that it has not reached; its own disposition might be to kill.
 StackTaker::~StackTaker() {
-  struct sigaction ignore {};
-  ignore.sa_handler = SIG_IGN;
-  ::sigaction(signal_, &ignore, nullptr);
+  const std::lock_guard lock(taken_mutex);
+  Taken& its = taken[static_cast<std::size_t>(signal_)];
+  const bool last = --its.takers == 0;
+  if (last) {
+    struct sigaction ignore {};
+    ignore.sa_handler = SIG_IGN;
+    ::sigaction(signal_, &ignore, nullptr);
+  }
   for (auto& request : unanswered_) {
     if (request->state() > StackRequest::State::Writing) continue;
-    static_cast<void>(request.release());  // it may be written to at this very moment
+    static_cast<void>(request.release());  // it may be written to still
   }
-  ::sigaction(signal_, &before_, nullptr);
+  if (last) ::sigaction(signal_, &its.before, nullptr);
 }
 
 void StackTaker::on_signal(int, siginfo_t* info, void*) {

@@ -78,8 +78,8 @@ class StackRequest {
 /// Thread-safety: any thread, a request from one at a time.
 class StackTaker {
  public:
-  /// Takes the signal over; the destructor gives it back. Throws Exception (InvalidInput) where it is no signal that
-  /// can be taken.
+  /// Takes the signal over, also together with others of its kind; the last destructor gives it back. Throws Exception
+  /// (InvalidInput) where it is no signal that can be taken.
   explicit StackTaker(int signal);
   StackTaker(const StackTaker&) = delete;
   StackTaker& operator=(const StackTaker&) = delete;
@@ -101,7 +101,6 @@ class StackTaker {
   [[nodiscard]] bool send(StackRequest& request, pid_t thread) noexcept;
 
   int signal_;
-  struct sigaction before_ {};
   std::mutex mutex_;
   std::vector<std::unique_ptr<StackRequest>> unanswered_;
 };

@@ -68,6 +68,15 @@ TEST(StackTaker, GivesTheFramesOfAnotherThreadAndTheSignalBack) {
   EXPECT_EQ(now.sa_handler, before.sa_handler);
 }
 
+TEST(StackTaker, TwoMayShareASignalAndEndInAnyOrder) {
+  auto first = std::make_unique<StackTaker>(SIGRTMIN + 1);
+  StackTaker second(SIGRTMIN + 1);
+  first.reset();
+  const Waiting waiting;
+  const std::string stack = second.take(waiting.id());  // its signal would end the process now
+  EXPECT_NE(stack.find(" < "), std::string::npos) << stack;
+}
+
 TEST(StackTaker, RefusesASignalThatCannotBeTaken) { EXPECT_THROW(StackTaker{SIGKILL}, Exception); }
 
 TEST(StackTaker, SaysWhenThereIsNoSuchThread) {
@@ -193,10 +202,11 @@ TEST(StackTaker, TakesNoStackWhileAnExceptionUnwindsIt) {
   thread.join();
 }
 
-/// GALLEY_STALL_SIGNALS sets how many (./dev soak: a million).
+/// As many as 5 s are enough for, at most 20,000; GALLEY_STALL_SIGNALS sets how many (./dev soak: a million).
 TEST(StackTaker, AsksAThreadThatThrowsAllTheTimeWithoutACrash) {
   const char* const wanted = std::getenv("GALLEY_STALL_SIGNALS");
-  const int signals = wanted == nullptr ? 10'000 : std::atoi(wanted);
+  const int signals = wanted == nullptr ? 20'000 : std::atoi(wanted);
+  const std::int64_t end_ns = wanted == nullptr ? base::mono_ns() + 5'000'000'000 : INT64_MAX;
   StackTaker taker(SIGRTMIN + 1);
   std::atomic<bool> over{false};
   std::atomic<pid_t> id{0};
@@ -215,7 +225,8 @@ TEST(StackTaker, AsksAThreadThatThrowsAllTheTimeWithoutACrash) {
   int taken = 0;
   int unwinding = 0;
   StackRequest request;
-  for (int sent = 0; sent < signals; ++sent) {
+  int sent = 0;
+  for (; sent < signals && base::mono_ns() < end_ns; ++sent) {
     ASSERT_TRUE(taker.ask(request, id));
     ASSERT_TRUE(request.wait(std::chrono::seconds(20)));
     (request.state() == State::Taken ? taken : unwinding) += 1;
@@ -226,7 +237,6 @@ TEST(StackTaker, AsksAThreadThatThrowsAllTheTimeWithoutACrash) {
   }
   over = true;
   thread.join();
-  EXPECT_EQ(taken + unwinding, signals);
   EXPECT_GT(unwinding, 0);
   EXPECT_GT(taken, 0);
   RecordProperty("taken", taken);

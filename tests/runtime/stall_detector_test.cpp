@@ -178,22 +178,24 @@ TEST_F(StallDetectors, CountsAStackThatWasReportedBeforeAndPrintsItInOneLine) {
   Reports reports;
   StallDetector detector{options_for(reports, 10ms)};
   Heartbeat heartbeat;
-  Event never;
+  Event over;
   run_watched(detector, heartbeat, [&] {
-    const Handler handler(heartbeat);
     std::thread other([&] {
-      EXPECT_TRUE(becomes_true([&] { return reports.count() >= 2; }));
-      never.set();
+      EXPECT_TRUE(becomes_true([&] { return reports.count() >= 3; }));
+      over.set();
     });
-    EXPECT_TRUE(never.wait());
+    {
+      const Handler handler(heartbeat);
+      EXPECT_TRUE(over.wait());
+    }
     other.join();
   });
   const std::vector<StallReport> all = reports.all();
-  ASSERT_GE(all.size(), 2U);
+  ASSERT_GE(all.size(), 3U);
   EXPECT_EQ(all[0].times, 1);
-  EXPECT_EQ(all[1].times, 2) << all[0].text() << all[1].text();
+  EXPECT_GE(all[2].times, 2) << "the first may have come before it waited: " << all[0].text() << all[2].text();
   EXPECT_GT(lines(all[0].text()), 3);
-  EXPECT_EQ(lines(all[1].text()), 1) << all[1].text();
+  EXPECT_EQ(lines(all[2].text()), 1) << all[2].text();
 }
 
 TEST_F(StallDetectors, CountsTheStallsAboveItsLimitAndReportsThemNot) {
