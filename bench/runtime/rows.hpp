@@ -50,6 +50,11 @@ struct Row {
 };
 
 [[nodiscard]] std::vector<Row> pool_rows(const Options& options);
+<<<<<<< HEAD
+[[nodiscard]] std::vector<Row> loop_rows(const Options& options);
+=======
+[[nodiscard]] std::vector<Row> offload_rows(const Options& options);
+>>>>>>> pool
 [[nodiscard]] std::vector<Row> idle_rows(const Options& options);
 [[nodiscard]] std::vector<Row> tools_rows(const Options& options);
 

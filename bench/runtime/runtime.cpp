@@ -16,6 +16,8 @@ using namespace bench::runtime;
 using Part = std::vector<Row> (*)(const Options&);
 constexpr std::pair<const char*, Part> kParts[] = {
     {"pool", pool_rows},
+    {"loop", loop_rows},
+    {"offload", offload_rows},
     {"idle", idle_rows},
     {"tools", tools_rows},
 };

@@ -41,14 +41,27 @@ Time SystemClock::wall() const noexcept { return Time(Duration(read_us(CLOCK_REA
 std::int64_t mono_ns() noexcept { return read_ns(CLOCK_MONOTONIC); }
 
 #if defined(__x86_64__)
-TickClock::TickClock() noexcept
-    : first_ticks_(__builtin_ia32_rdtsc()), first_ns_(mono_ns()), constant_(has_constant_counter()) {}
+TickClock::TickClock() noexcept : constant_(has_constant_counter()) {
+  read();
+  first_ticks_ = ticks_;
+  first_ns_ = ns_;
+}
+
+/// The thread may lose its CPU between the two: such a pair is read again.
+void TickClock::read() noexcept {
+  constexpr std::uint64_t kTogether = 2'000;  // ticks; a reading of the kernel's clock takes about 50
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    const std::uint64_t before = __builtin_ia32_rdtsc();
+    ns_ = mono_ns();
+    ticks_ = __builtin_ia32_rdtsc();
+    if (ticks_ - before < kTogether) return;
+  }
+}
 
 std::int64_t TickClock::resync() noexcept {
-  constexpr std::int64_t kBaseline = 10'000'000;  // two readings are within 50 ns: 5 millionths
+  constexpr std::int64_t kBaseline = 10'000'000;  // two pairs are within 1 us each: 200 millionths, and less with time
   constexpr std::int64_t kTrusted = 1'000'000'000;
-  ns_ = mono_ns();
-  ticks_ = __builtin_ia32_rdtsc();
+  read();
   const std::int64_t passed = ns_ - first_ns_;
   if (!constant_ || passed < kBaseline || ticks_ <= first_ticks_) return ns_;
   const double rate = static_cast<double>(passed) / static_cast<double>(ticks_ - first_ticks_);

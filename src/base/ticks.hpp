@@ -40,6 +40,8 @@ class TickClock {
   static constexpr int kScaleBits = 30;  // a second is below 2^30 ns, so it times the scale is below 2^60
   std::int64_t last_ = 0;
 #if defined(__x86_64__)
+  void read() noexcept;  ///< both clocks, at one moment
+
   std::uint64_t ticks_ = 0;    ///< at the last resync
   std::int64_t ns_ = 0;        ///< at the last resync
   std::uint64_t trusted_ = 0;  ///< ticks that the rate is good for; 0: no rate is known, or the counter is of no use

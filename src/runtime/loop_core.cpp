@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <limits>
 
 #include "base/assert.hpp"
 
@@ -54,7 +55,10 @@ LoopCore::LoopCore(Loop& of, LoopOptions chosen)
       options(checked(std::move(chosen))),
       inbox(options.inbox_capacity),
       context(std::make_unique<boost::asio::io_context>(1)),
-      reactor_(&LoopReactor::install(*context, *this)) {
+      reactor_(&LoopReactor::install(*context, *this)),
+      lag_limit_(options.on_lag && options.lag_limit > Duration{0}
+                     ? std::chrono::nanoseconds(options.lag_limit).count()
+                     : std::numeric_limits<std::int64_t>::max()) {
   errors_.reserve(kMaxErrors);  // defer_error cannot fail
 }
 
@@ -102,7 +106,6 @@ void LoopCore::begin_run() {
   last_ = resynced_ = clock_.resync();
   looked_ = 0;  // the first turn begins with what is due and what is ready
   phase_began_ = last_;
-  slice_end_ = last_ + kSlice;
   budget = kBudget;
   turn_began_ = last_;
   heartbeat.busy_since_ns = last_;
@@ -111,9 +114,8 @@ void LoopCore::begin_run() {
 void LoopCore::end_run() noexcept {
   const std::lock_guard lock(thread_mutex_);
   heartbeat.busy_since_ns = 0;
-  phase = LoopPhase::Poll;
-  meter_.busy.add(std::max<std::int64_t>(0, last_ - turn_began_ - slept_));
-  slept_ = 0;
+  enter(LoopPhase::Poll);
+  account();
   turn_began_ = 0;
   cpu_ns_ += cpu_.ns();
   wait_ns_ += waited_for_cpu(thread_id);

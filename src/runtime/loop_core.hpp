@@ -99,7 +99,7 @@ class Inbox {
       oldest = next;
     }
   }
-  void leave() noexcept { count_.fetch_sub(1, std::memory_order_relaxed); }
+  void leave(std::size_t places) noexcept { count_.fetch_sub(places, std::memory_order_relaxed); }
   void drop() noexcept {
     NodeList list;
     take(list);
@@ -128,7 +128,7 @@ class LoopCore final : public LoopTurns {
   [[nodiscard]] std::shared_ptr<void> add_idle(std::function<bool()> hook);
   [[nodiscard]] std::shared_ptr<void> add_prepare(std::function<void()> hook);
   [[nodiscard]] LoopStats stats() const;  ///< any thread
-  [[nodiscard]] bool need_yield() noexcept { return clock_.now_ns() > slice_end_; }
+  [[nodiscard]] bool need_yield() noexcept { return clock_.now_ns() - last_ > kSlice; }
 
   void turns(bool may_sleep) override;
 
@@ -151,9 +151,10 @@ class LoopCore final : public LoopTurns {
   void run_prepare();
   void run_poll(bool may_sleep, bool posted);
   void run_nodes(LoopPhase in, NodeList& waiting, NodeList& running);
-  void sleep();
+  void rest();
   void look();
-  void end_turn();
+  void warn();
+  void account();
   [[nodiscard]] bool waits_here() const noexcept;
   [[nodiscard]] bool more_at_once() const noexcept;
   [[nodiscard]] bool errors_wait() const noexcept { return error_count_.load() != 0; }
@@ -188,11 +189,11 @@ class LoopCore final : public LoopTurns {
   std::int64_t last_ = 0;  ///< the last reading of the clock: a handler has just ended, or the kernel has answered
   std::int64_t looked_ = 0;
   std::int64_t resynced_ = 0;
-  std::int64_t slice_end_ = 0;
   std::int64_t phase_began_ = 0;
-  std::int64_t slept_ = 0;    ///< in this turn
+  std::uint64_t accounted_ = 0;  ///< handlers
   std::int64_t longest_ = 0;  ///< since on_lag was called
   std::int64_t warned_ = 0;
+  const std::int64_t lag_limit_;  ///< in ns; the largest number: nobody wants to know
   LoopMeter meter_;
   std::atomic<std::int64_t> turn_began_{0};      ///< 0: not in run()
   std::atomic<std::int64_t> sleeping_since_{0};  ///< 0: it is awake

@@ -42,15 +42,6 @@ template struct Reveal<&detail::scheduler::outstanding_work_, SchedulerWork>;
 template struct Reveal<&SteadyService::timer_queue_, ServiceTimers>;
 template struct Reveal<&detail::timer_queue<SteadyTraits>::heap_, TimerHeap>;
 
-namespace {
-
-/// The result that an operation is completed with is for the scheduler and those who derive from an operation.
-struct Result : detail::scheduler_operation {
-  static std::size_t of(const detail::scheduler_operation& operation) { return operation.*(&Result::task_result_); }
-};
-
-}  // namespace
-
 LoopReactor& LoopReactor::install(boost::asio::io_context& context, LoopTurns& loop) {
   auto made = std::make_unique<LoopReactor>(context, loop);
   boost::asio::add_service<detail::reactor>(context, made.get());
@@ -124,25 +115,9 @@ void LoopReactor::take_posted() {
   ready.push(scheduler_.*revealed(SchedulerQueue{}));
 }
 
-void LoopReactor::take_own() { ready.push(thread_->private_op_queue); }
-
 long LoopReactor::outstanding_work() {
   settle_work();
   return scheduler_.*revealed(SchedulerWork{});
-}
-
-void LoopReactor::run_first(Operations& operations) {
-  detail::scheduler_operation* const operation = operations.front();
-  operations.pop();
-  // Each operation was counted as work. What it queues is counted in its thread's private number, so as in the
-  // scheduler only the difference reaches the shared one (settle_work).
-  struct Finished {
-    long& work;
-    ~Finished() { --work; }
-  } const finished{thread_->private_outstanding_work};
-  const std::size_t result = Result::of(*operation);
-  operation->complete(&scheduler_, boost::system::error_code(), result);
-  thread_->rethrow_pending_exception();
 }
 
 /// What is above zero, the scheduler adds itself when run() returns.

@@ -43,11 +43,24 @@ class LoopReactor final : public boost::asio::detail::epoll_reactor {
   /// What was posted to the scheduler by other threads, and from outside run(): into `ready`.
   void take_posted();
   /// What was posted by the handlers that were run here: into `ready`.
-  void take_own();
+  void take_own() { ready.push(thread_->private_op_queue); }
+  [[nodiscard]] bool has_own() const noexcept { return !thread_->private_op_queue.empty(); }
   /// Of the scheduler: operations under way, what is queued there, and work guards.
   [[nodiscard]] long outstanding_work();
   /// Completes the first one of a queue that is not empty.
-  void run_first(Operations& operations);
+  void run_first(Operations& operations) {
+    Operation* const operation = operations.front();
+    operations.pop();
+    // Each operation was counted as work. What it queues is counted in its thread's private number, so as in the
+    // scheduler only the difference reaches the shared one (settle_work).
+    struct Finished {
+      long& work;
+      ~Finished() { --work; }
+    } const finished{thread_->private_outstanding_work};
+    const std::size_t result = Result::of(*operation);
+    operation->complete(&scheduler_, boost::system::error_code(), result);
+    thread_->rethrow_pending_exception();
+  }
 
   Operations io;      ///< descriptors that are ready
   Operations timers;  ///< that were due
@@ -56,6 +69,13 @@ class LoopReactor final : public boost::asio::detail::epoll_reactor {
   std::vector<std::int64_t> due;
 
  private:
+  using Operation = boost::asio::detail::scheduler_operation;
+
+  /// The result that an operation is completed with is for the scheduler and those who derive from an operation.
+  struct Result : Operation {
+    static std::size_t of(const Operation& operation) { return operation.*(&Result::task_result_); }
+  };
+
   using TimerTraits = boost::asio::detail::chrono_time_traits<std::chrono::steady_clock,
                                                               boost::asio::wait_traits<std::chrono::steady_clock>>;
   using TimerQueue = boost::asio::detail::timer_queue<TimerTraits>;

@@ -5,6 +5,17 @@
 
 namespace galley::runtime {
 
+namespace {
+/// However a handler ends.
+template <class F>
+struct AtEnd {
+  F f;
+  ~AtEnd() { f(); }
+};
+template <class F>
+AtEnd(F) -> AtEnd<F>;
+}  // namespace
+
 void LoopCore::turns(bool may_sleep) {
   const std::int64_t began = last_;
   bool posted = !may_sleep;
@@ -15,6 +26,7 @@ void LoopCore::turns(bool may_sleep) {
 }
 
 void LoopCore::turn(bool may_sleep, bool posted) {
+  meter_.turns.add(1);
   if (last_ - looked_ >= kLookEvery && reactor_->io.empty()) look();
   if (!reactor_->timers.empty()) run_timers();
   if (!inbox.empty() || !pending_.empty() || errors_wait()) run_pending();
@@ -23,7 +35,6 @@ void LoopCore::turn(bool may_sleep, bool posted) {
   run_poll(may_sleep, posted);
   run_nodes(LoopPhase::Check, immediates_, checking_);
   run_nodes(LoopPhase::Closing, closing_, ending_);
-  end_turn();
 }
 
 /// Between handlers: something can go on without the kernel or another thread.
@@ -33,10 +44,11 @@ bool LoopCore::waits_here() const noexcept {
 }
 
 bool LoopCore::more_at_once() const noexcept {
-  return !stopping_.load(std::memory_order_relaxed) && !immediates_.empty();
+  return !stopping_.load(std::memory_order_relaxed) && (!immediates_.empty() || reactor_->has_own());
 }
 
 void LoopCore::enter(LoopPhase next) noexcept {
+  if (next == phase.load(std::memory_order_relaxed)) return;
   meter_.in_phase[static_cast<std::size_t>(phase.load(std::memory_order_relaxed))].add(last_ - phase_began_);
   phase_began_ = last_;
   phase.store(next, std::memory_order_relaxed);
@@ -49,7 +61,6 @@ void LoopCore::ran() noexcept {
   last_ = now;
   heartbeat.busy_since_ns.store(now, std::memory_order_relaxed);
   heartbeat.handlers.store(heartbeat.handlers.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  slice_end_ = now + kSlice;
   budget = kBudget;
   for (; unstamped_ != nullptr; unstamped_ = unstamped_->next) {
     if (unstamped_->queued_ns == 0) unstamped_->queued_ns = now;
@@ -61,17 +72,6 @@ void LoopCore::late(std::int64_t ns) noexcept {
   meter_.ready_delay.add(delay);
   longest_ = std::max(longest_, delay);
 }
-
-namespace {
-/// However a handler ends.
-template <class F>
-struct AtEnd {
-  F f;
-  ~AtEnd() { f(); }
-};
-template <class F>
-AtEnd(F) -> AtEnd<F>;
-}  // namespace
 
 void LoopCore::call(LoopNode* node) {
   late(last_ - node->queued_ns);
@@ -95,8 +95,10 @@ void LoopCore::run_timers() {
 void LoopCore::run_pending() {
   enter(LoopPhase::Pending);
   inbox.take(pending_);
+  std::size_t begun = 0;
+  const AtEnd left{[this, &begun] { inbox.leave(begun); }};  // once: others write there all the time
   while (!pending_.empty() && !stopping_.load(std::memory_order_relaxed)) {
-    inbox.leave();
+    ++begun;
     call(pending_.pop());
   }
   if (errors_wait()) run_errors();
@@ -143,10 +145,11 @@ void LoopCore::run_prepare() {
 }
 
 void LoopCore::run_poll(bool may_sleep, bool posted) {
-  enter(LoopPhase::Poll);
   if (posted) reactor_->take_posted();
   reactor_->take_own();
-  if (may_sleep && !waits_here() && !idle_wants_more_ && !stopping_.load()) sleep();
+  if (may_sleep && !waits_here() && !idle_wants_more_ && !stopping_.load()) rest();
+  if (reactor_->io.empty() && reactor_->ready.empty()) return;
+  enter(LoopPhase::Poll);
   while (!reactor_->io.empty() && !stopping_.load(std::memory_order_relaxed)) call(reactor_->io);
   while (!reactor_->ready.empty() && !stopping_.load(std::memory_order_relaxed)) call(reactor_->ready);
 }
@@ -159,7 +162,9 @@ void LoopCore::run_nodes(LoopPhase in, NodeList& waiting, NodeList& running) {
 }
 
 /// Until the kernel has something, or another thread. Where nothing can come any more, run() is told to end.
-void LoopCore::sleep() {
+void LoopCore::rest() {
+  enter(LoopPhase::Poll);
+  account();
   const bool alone =
       reactor_->outstanding_work() <= 1;  // before the inbox: whoever posts and then drops its guard is seen
   asleep_.store(true);
@@ -173,12 +178,11 @@ void LoopCore::sleep() {
       reactor_->look(true);
       last_ = looked_ = resynced_ = std::max(last_, clock_.resync());
       next_due_ = 0;
-      slept_ += last_ - began;
-      phase_began_ += last_ - began;
       meter_.idle.add(last_ - began);
+      phase_began_ = last_;
+      turn_began_.store(last_, std::memory_order_relaxed);
       sleeping_since_.store(0);
       heartbeat.busy_since_ns.store(last_, std::memory_order_relaxed);
-      slice_end_ = last_ + kSlice;
       reactor_->take_posted();
     }
   }
@@ -186,28 +190,30 @@ void LoopCore::sleep() {
 }
 
 void LoopCore::look() {
+  account();
   if (reactor_->timers.empty()) next_due_ = 0;
   reactor_->look(false);
   if (last_ - resynced_ >= kResyncEvery) resynced_ = clock_.resync();
   looked_ = last_ = clock_.now_ns();
 }
 
-void LoopCore::end_turn() {
-  const std::int64_t turn = last_ - turn_began_.load(std::memory_order_relaxed) - slept_;
-  meter_.turns.add(1);
-  meter_.turn_time.add(turn);
+/// A turn, for whoever waits, is the time between two looks at the kernel.
+void LoopCore::account() {
+  const std::int64_t turn = last_ - turn_began_.load(std::memory_order_relaxed);
   meter_.busy.add(turn);
   turn_began_.store(last_, std::memory_order_relaxed);
-  slept_ = 0;
+  const std::uint64_t handlers = heartbeat.handlers.load(std::memory_order_relaxed);
+  if (std::exchange(accounted_, handlers) == handlers) return;
+  meter_.turn_time.add(turn);
   longest_ = std::max(longest_, turn);
-  if (options.on_lag && options.lag_limit > Duration{0} &&
-      longest_ > std::chrono::nanoseconds(options.lag_limit).count() &&
-      (warned_ == 0 || last_ - warned_ >= kWarnEvery)) {
-    warned_ = last_;
-    const LoopLag lag{std::chrono::nanoseconds(std::exchange(longest_, 0)), options.name};
-    const AtEnd ended{[this] { ran(); }};
-    options.on_lag(lag);
-  }
+  if (longest_ > lag_limit_ && (warned_ == 0 || last_ - warned_ >= kWarnEvery)) warn();
+}
+
+void LoopCore::warn() {
+  warned_ = last_;
+  const LoopLag lag{std::chrono::nanoseconds(std::exchange(longest_, 0)), options.name};
+  const AtEnd ended{[this] { ran(); }};
+  options.on_lag(lag);
 }
 
 }  // namespace galley::runtime

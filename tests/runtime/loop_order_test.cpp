@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/local/connect_pair.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
@@ -14,12 +13,14 @@
 
 #include "galley/runtime/loop.hpp"
 #include "galley/runtime/yield.hpp"
+#include "runtime/rethrow.hpp"
 
 namespace galley {
 namespace {
 
 namespace asio = boost::asio;
 using Socket = asio::local::stream_protocol::socket;
+using test::kRethrow;
 using testing::ElementsAre;
 using Words = std::vector<std::string>;
 
@@ -158,8 +159,8 @@ asio::awaitable<void> steps(std::string name, Words& order) {
 TEST(LoopOrder, CoroutinesThatYieldTakeTurns) {
   Words order;
   Loop loop;
-  asio::co_spawn(loop.context(), steps("a", order), asio::detached);
-  asio::co_spawn(loop.context(), steps("b", order), asio::detached);
+  asio::co_spawn(loop.context(), steps("a", order), kRethrow);
+  asio::co_spawn(loop.context(), steps("b", order), kRethrow);
   loop.run();
   EXPECT_THAT(order, ElementsAre("a1", "b1", "a2", "b2", "a3", "b3"));
 }
@@ -167,8 +168,8 @@ TEST(LoopOrder, CoroutinesThatYieldTakeTurns) {
 TEST(LoopOrder, CoroutinesYieldOnAPlainContextToo) {
   Words order;
   asio::io_context context;
-  asio::co_spawn(context, steps("a", order), asio::detached);
-  asio::co_spawn(context, steps("b", order), asio::detached);
+  asio::co_spawn(context, steps("a", order), kRethrow);
+  asio::co_spawn(context, steps("b", order), kRethrow);
   context.run();
   EXPECT_THAT(order, ElementsAre("a1", "b1", "a2", "b2", "a3", "b3"));
 }

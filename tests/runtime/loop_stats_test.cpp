@@ -215,7 +215,7 @@ TEST(LoopStats, AreWrittenForPrometheus) {
         "galley_loop_handler_seconds_bucket{loop=\"front\",le=\"0.001\"} 0\n",
         "galley_loop_handler_seconds_bucket{loop=\"front\",le=\"+Inf\"} 3\n",
         "galley_loop_handler_seconds_count{loop=\"front\"} 3\n",
-        "galley_loop_phase_seconds_total{loop=\"front\",phase=\"check\"} 0.00",
+        "galley_loop_phase_seconds_total{loop=\"front\",phase=\"check\"} 0.0",
         "galley_loop_inbox{loop=\"front\"} 0\n"}) {
     EXPECT_THAT(text, testing::HasSubstr(line));
   }

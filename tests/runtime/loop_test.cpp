@@ -9,7 +9,6 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -25,6 +24,7 @@
 
 #include "base/event.hpp"
 #include "galley/runtime/yield.hpp"
+#include "runtime/rethrow.hpp"
 
 namespace galley {
 namespace {
@@ -33,6 +33,7 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using asio::ip::tcp;
 using test::Event;
+using test::kRethrow;
 using testing::ElementsAre;
 
 /// A loop in a thread of its own, kept alive until it is stopped.
@@ -312,7 +313,7 @@ asio::awaitable<std::string> ask(tcp::endpoint where) {
 TEST(LoopAsio, PlainCoroutinesSocketsAndOperatorsWorkOnIt) {
   Loop loop;
   tcp::acceptor acceptor(loop.context(), tcp::endpoint(asio::ip::address_v4::loopback(), 0));
-  asio::co_spawn(loop.context(), echo_once(acceptor), asio::detached);
+  asio::co_spawn(loop.context(), echo_once(acceptor), kRethrow);
   auto answer = asio::co_spawn(loop.context(), ask(acceptor.local_endpoint()), asio::use_future);
   loop.run();
   EXPECT_EQ(answer.get(), "hello");
@@ -348,7 +349,7 @@ TEST(LoopAsio, CancellationFromEachPhaseReachesACoroutine) {
     Event cancelled;
     asio::cancellation_signal signal;
     asio::co_spawn(loop.context(), wait_for_ever(cancelled),
-                   asio::bind_cancellation_slot(signal.slot(), asio::detached));
+                   asio::bind_cancellation_slot(signal.slot(), kRethrow));
     const auto cancel = [&] { signal.emit(asio::cancellation_type::terminal); };
     loop.immediate([&] {  // the coroutine waits by then
       if (phase == 0) loop.immediate(cancel);
@@ -368,7 +369,7 @@ TEST(LoopEnd, DestroysWhatWaitsInEveryQueueWithoutRunningIt) {
   auto alive = std::make_shared<int>(0);
   {
     Loop loop;
-    asio::co_spawn(loop.context(), yield_for_ever(alive), asio::detached);
+    asio::co_spawn(loop.context(), yield_for_ever(alive), kRethrow);
     loop.immediate([&loop] { loop.immediate([&loop] { loop.stop(); }); });
     loop.run();
     EXPECT_GT(*alive, 0);

@@ -5,18 +5,19 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <numeric>
 #include <stdexcept>
 
 #include "base/ticks.hpp"
 #include "galley/runtime/yield.hpp"
+#include "runtime/rethrow.hpp"
 
 namespace galley {
 namespace {
 
 namespace asio = boost::asio;
+using test::kRethrow;
 using testing::ElementsAre;
 
 void run(asio::awaitable<void> work) {
@@ -74,8 +75,8 @@ TEST(ForEachChunk, LetsOthersRunBetweenTheParts) {
   std::vector<int> seen;
   int others = 0;
   bool over = false;
-  asio::co_spawn(loop.context(), count_turns(others, over), asio::detached);
-  asio::co_spawn(loop.context(), chunks_beside(items, others, seen, over), asio::detached);
+  asio::co_spawn(loop.context(), count_turns(others, over), kRethrow);
+  asio::co_spawn(loop.context(), chunks_beside(items, others, seen, over), kRethrow);
   loop.run();
   EXPECT_THAT(seen, ElementsAre(1, 2, 3, 4));
 }
@@ -169,7 +170,7 @@ TEST(Budget, KeepsReadyOperationsFromStarvingTheirLoop) {
   Loop loop;
   bool over = false;
   long taken = 0;
-  asio::co_spawn(loop.context(), forget_to_yield(over, taken), asio::detached);
+  asio::co_spawn(loop.context(), forget_to_yield(over, taken), kRethrow);
   loop.immediate([&] { loop.immediate([&] { over = true; }); });
   loop.run();
   EXPECT_GE(taken, kBudget);
@@ -188,7 +189,7 @@ TEST(Yield, ComesBackInTheTaskThatYielded) {
   Loop loop;
   loop.immediate([&] {
     const TaskScope scope(&task);
-    asio::co_spawn(loop.context(), yield_in_a_task(), asio::detached);  // runs at once, until it yields
+    asio::co_spawn(loop.context(), yield_in_a_task(), kRethrow);  // runs at once, until it yields
   });
   loop.run();
   EXPECT_EQ(task_after_yield, &task);

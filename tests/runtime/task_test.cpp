@@ -60,6 +60,23 @@ void destroys_exactly_once() {
 TEST(Task, WhatFitsIsMovedAndDestroyedOnce) { destroys_exactly_once<16>(); }
 TEST(Task, WhatIsLargeIsMovedAndDestroyedOnce) { destroys_exactly_once<400>(); }
 
+TEST(Task, GivesWhatItHoldsToWhoKnowsItsType) {
+  struct Small {
+    int number;
+    void operator()() const {}
+  };
+  struct Large : Small {
+    std::array<char, 400> ballast;
+  };
+  Task small{Small{7}};
+  Task large{Large{{8}, {}}};
+  EXPECT_EQ(small.target<Small>()->number, 7);
+  EXPECT_EQ(large.target<Large>()->number, 8);
+  EXPECT_EQ(small.target<Large>(), nullptr);
+  EXPECT_EQ(large.target<Small>(), nullptr);
+  EXPECT_EQ(Task().target<Small>(), nullptr);
+}
+
 TEST(Task, HoldsWhatCanOnlyBeMoved) {
   NoContext context;
   std::string seen;

@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <pthread.h>
+
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "base/event.hpp"
@@ -174,6 +178,123 @@ TEST(PoolClose, ADeadlineEndsTheWaitAndSaysWhatWasAbandoned) {
   go.set();
   EXPECT_EQ(pool.close(CloseMode::Drain).abandoned, 0);
   EXPECT_TRUE(pool.closed());
+}
+
+TEST(PoolClose, ASecondOneWithADeadlineDoesNotWaitForAFirstWithoutOne) {
+  WorkerPool pool{options_of(1, 1)};
+  Event begun, asked;
+  TaskOptions named;
+  named.name = "stubborn";
+  const auto until_asked = [&](TaskContext& context) {
+    const std::stop_callback callback(context.stop_token(), [&asked] { asked.set(); });
+    begun.set();
+    EXPECT_TRUE(asked.wait());
+  };
+  ASSERT_EQ(pool.try_submit(until_asked, named), Submitted::Accepted);
+  ASSERT_TRUE(begun.wait());
+  std::thread first([&pool] { EXPECT_EQ(pool.close(CloseMode::Drain).abandoned, 0); });
+  while (!pool.closing()) std::this_thread::yield();
+  pool.close(CloseMode::Drain, 1ms);  // it has to come to its deadline for the task to be asked
+  first.join();
+  EXPECT_TRUE(pool.closed());
+}
+
+TEST(PoolClose, TheNamesOfWhatWasAbandonedAreSaid) {
+  WorkerPool pool{options_of(1, 2)};
+  Event begun, go;
+  const auto hold = [&] {
+    begun.set();
+    EXPECT_TRUE(go.wait());
+  };
+  TaskOptions named;
+  named.name = "thumbnails";
+  ASSERT_EQ(pool.try_submit(hold, named), Submitted::Accepted);
+  ASSERT_EQ(pool.try_submit(hold), Submitted::Accepted);
+  ASSERT_TRUE(begun.wait(2));
+  auto tasks = pool.close(CloseMode::Cancel, 0us).tasks;
+  ASSERT_EQ(tasks.size(), 2U);
+  std::sort(tasks.begin(), tasks.end());
+  EXPECT_EQ(tasks[0].substr(0, 13), "a task (pool/");
+  EXPECT_EQ(tasks[1].substr(0, 17), "thumbnails (pool/");
+  go.set();
+}
+
+TEST(PoolClose, OneThatDoesNotBlockIsAnsweredByAThreadOfThePool) {
+  Event answered, go;
+  PoolClosed early;
+  {
+    WorkerPool pool{options_of(1, 1)};
+    Event begun;
+    ASSERT_EQ(pool.try_submit([&] {
+      begun.set();
+      EXPECT_TRUE(go.wait());
+    }),
+              Submitted::Accepted);
+    ASSERT_TRUE(begun.wait());
+    const auto keep = [&](PoolClosed closed) {
+      early = std::move(closed);
+      answered.set();
+    };
+    EXPECT_TRUE(pool.close_then(CloseMode::Drain, 1ms, keep));
+    ASSERT_TRUE(answered.wait());
+    EXPECT_EQ(early.abandoned, 1);
+    EXPECT_TRUE(pool.close_then(CloseMode::Drain, std::nullopt, keep));
+    go.set();
+  }  // the pool is gone when all have been answered
+  ASSERT_TRUE(answered.wait(2));
+  EXPECT_EQ(early.abandoned, 0);
+}
+
+/// While it lives no thread can be started: none has that much room for its stack.
+struct NoThreads {
+  pthread_attr_t before{};
+  NoThreads() {
+    pthread_getattr_default_np(&before);
+    pthread_attr_t huge;
+    pthread_attr_init(&huge);
+    pthread_attr_setstacksize(&huge, std::size_t{1} << 46U);
+    pthread_setattr_default_np(&huge);
+    pthread_attr_destroy(&huge);
+  }
+  ~NoThreads() {
+    pthread_setattr_default_np(&before);
+    pthread_attr_destroy(&before);
+  }
+};
+
+TEST(PoolThreads, WhereNoneCanBeStartedThatIsAnError) {
+  const auto unavailable = [](const std::function<void()>& what) {
+    try {
+      what();
+    } catch (const Exception& failure) {
+      return failure.error().code == Errc::Unavailable;
+    }
+    return false;
+  };
+  PoolOptions scaled = options_of(1, 1);
+  scaled.scaling.max_dispatchers = 2;
+  WorkerPool pool{options_of(1, 1)};
+  TaskOptions limited;
+  limited.run_timeout = 1s;
+  bool ran = false;
+  Task task{[&ran] { ran = true; }};
+  {
+    const NoThreads none;
+    EXPECT_TRUE(unavailable([&] { WorkerPool other{scaled}; }));
+    EXPECT_TRUE(unavailable([&] { WorkerPool other{options_of(2, 2)}; }));
+    EXPECT_TRUE(unavailable([&] { static_cast<void>(pool.try_submit(std::move(task), limited)); }));
+    EXPECT_EQ(pool.resize(2).error().code, Errc::Unavailable);
+    EXPECT_EQ(pool.size(), 1);
+  }
+  ASSERT_TRUE(task) << "it was not moved from";
+  EXPECT_EQ(pool.try_submit(std::move(task), limited), Submitted::Accepted);
+  {
+    const NoThreads none;
+    EXPECT_EQ(pool.close_then(CloseMode::Drain, std::nullopt, [](PoolClosed) {}).error().code, Errc::Unavailable);
+  }
+  EXPECT_TRUE(pool.closing());
+  pool.close(CloseMode::Drain);
+  EXPECT_TRUE(ran);
 }
 
 TEST(PoolClose, ThoseWhoWaitForRoomAreToldSo) {

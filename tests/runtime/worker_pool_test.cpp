@@ -72,6 +72,41 @@ TEST(WorkerPool, TheBoundIsHardAndARefusedTaskStaysTheCallers) {
   EXPECT_EQ(ran, 1);
 }
 
+TEST(WorkerPool, WhoWaitsAndIsAcceptedCountsAsRefusedNowhere) {
+  WorkerPool pool{options_of(1, 1, 1)};
+  Held held;
+  held.hold(pool);
+  ASSERT_EQ(pool.try_submit([] {}), Submitted::Accepted);
+  std::thread waiting([&pool] { EXPECT_EQ(pool.submit_for(1min, [] {}), Submitted::Accepted); });
+  while (pool.stats().waiting_for_room == 0) std::this_thread::yield();
+  held.go.set();
+  waiting.join();
+  EXPECT_EQ(pool.stats().refused, 0);
+  pool.close(CloseMode::Drain);
+  EXPECT_EQ(pool.submit_for(1min, [] {}), Submitted::Closed);
+  EXPECT_EQ(pool.stats().refused, 1);
+}
+
+TEST(WorkerPool, WhoWaitsForRoomMayBeWithdrawn) {
+  WorkerPool pool{options_of(1, 1, 1)};
+  Held held;
+  held.hold(pool);
+  ASSERT_EQ(pool.try_submit([] {}), Submitted::Accepted);
+  const auto alive = std::make_shared<int>(0);
+  bool ran = false, told = false;
+  TaskOptions limited;
+  limited.on_dropped = [&told](Dropped) { told = true; };
+  const auto ticket = pool.submit_then([alive, &ran] { ran = true; }, limited, [&told](Submitted) { told = true; });
+  EXPECT_NE(ticket, 0U);
+  EXPECT_TRUE(pool.withdraw(ticket));
+  EXPECT_FALSE(pool.withdraw(ticket));
+  EXPECT_EQ(alive.use_count(), 1);
+  held.go.set();
+  pool.close(CloseMode::Drain);
+  EXPECT_FALSE(ran);
+  EXPECT_FALSE(told);
+}
+
 TEST(WorkerPool, OneWorkerKeepsTheOrder) {
   WorkerPool pool{options_of(1, 1, 100)};
   std::vector<int> order;
@@ -314,9 +349,15 @@ TEST(WorkerPool, AnInvalidOptionIsAnErrorThatNamesIt) {
   refused([](PoolOptions& o) { o.dispatchers = 1'001; }, "dispatchers 1001");
   refused([](PoolOptions& o) { o.workers = -1; }, "workers -1");
   refused([](PoolOptions& o) { o.capacity = 0; }, "capacity 0");
+  refused([](PoolOptions& o) { o.capacity = 10'000'001; }, "capacity 10000001");
+  refused([](PoolOptions& o) { o.workers = 1'001; }, "workers 1001");
+  refused([](PoolOptions& o) { o.max_waiting = 0; }, "max_waiting 0");
   refused([](PoolOptions& o) { o.cpus = {-1}; }, "cpus -1");
   refused([](PoolOptions& o) { o.scaling.max_dispatchers = 1, o.dispatchers = 2; }, "scaling.max_dispatchers 1");
   refused([](PoolOptions& o) { o.scaling.max_dispatchers = 2, o.scaling.period = 0us; }, "scaling.period");
+  refused([](PoolOptions& o) { o.scaling.max_dispatchers = 2, o.scaling.target = -1us; }, "scaling.target");
+  refused([](PoolOptions& o) { o.scaling.max_dispatchers = 2, o.scaling.idle = 2h; }, "scaling.idle");
+  refused([](PoolOptions& o) { o.scaling.max_dispatchers = 2, o.scaling.periods = 0; }, "scaling.periods 0");
 }
 
 }  // namespace

@@ -168,14 +168,14 @@ class OffloadOperation final : public OffloadState {
   };
 
   void call(TaskContext& context) override {
-    std::optional<F> f(std::move(f_));
+    F f(std::move(*f_));
     f_.reset();
     AwaitedContext awaited(context, *this);
-    if constexpr (std::is_void_v<decltype(called(*f, context))>) {
-      called(*f, awaited);
+    if constexpr (std::is_void_v<decltype(called(f, context))>) {
+      called(f, awaited);
       outcome_.emplace();
     } else {
-      outcome_.emplace(called(*f, awaited));
+      outcome_.emplace(called(f, awaited));
     }
   }
   void complete() noexcept override {
