@@ -55,7 +55,7 @@ std::vector<std::string> kinds_of(const store::WorkerCard& card, const History& 
     return kinds;
   }
   for (const auto& [kind, seen] : history) {
-    const auto from = [&](const std::string& queue) { return seen.queues.contains(queue); };
+    const auto from = [&queues = seen.queues](const std::string& queue) { return queues.contains(queue); };
     if (!seen.run.empty() && std::any_of(card.queues.begin(), card.queues.end(), from)) add(kind);
   }
   return kinds;
