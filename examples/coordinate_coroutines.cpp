@@ -40,7 +40,7 @@ asio::awaitable<int> ask_database(Shop& shop, std::string article) {
 
 asio::awaitable<void> sell(Shop& shop) {
   while (const auto article = co_await shop.orders.receive()) {  // until it is closed and empty
-    auto price = galley::with_timeout(shop.prices.run(*article, ask_database(shop, *article)), 50ms);
+    auto price = galley::with_timeout(shop.prices.run(*article, ask_database(shop, *article)), 300ms);
     const galley::Result<int> known = co_await std::move(price);
     ++(known ? shop.sold : shop.given_up);
   }

@@ -108,7 +108,9 @@ class SingleFlight {
     auto& entry = (*flights)[key];
     if (entry == nullptr) entry = std::make_shared<KeyFlight>(flights, std::move(key));
     const std::shared_ptr<KeyFlight> flight = entry;
-    detail::Flight::Place place(*flight, co_await boost::asio::this_coro::executor, compute(flight, std::move(work)));
+    auto executor = co_await boost::asio::this_coro::executor;
+    auto computation = compute(flight, std::move(work));
+    detail::Flight::Place place(*flight, std::move(executor), std::move(computation));
     co_await detail::wait(place);
     if (place.outcome == detail::Waiter::Outcome::Cancelled) detail::throw_cancelled();
     if (!flight->value) std::rethrow_exception(flight->error);
