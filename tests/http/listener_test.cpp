@@ -17,9 +17,9 @@ int connected(asio::io_context& io, std::uint16_t port, std::vector<tcp::socket>
   int count = 0;
   for (int i = 0; i < 10; ++i) {
     tcp::socket& client = clients.emplace_back(io, tcp::v4());
-    client.non_blocking(true);
-    boost::system::error_code fault;
-    client.connect(tcp::endpoint(asio::ip::address_v4::loopback(), port), fault);
+    client.native_non_blocking(true);
+    const tcp::endpoint to(asio::ip::address_v4::loopback(), port);
+    static_cast<void>(::connect(client.native_handle(), to.data(), static_cast<socklen_t>(to.size())));
     boost::system::error_code unconnected;
     client.remote_endpoint(unconnected);
     if (!unconnected) ++count;
