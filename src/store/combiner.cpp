@@ -3,6 +3,7 @@
 #include <exception>
 #include <iterator>
 #include <optional>
+#include <thread>
 #include <utility>
 
 namespace galley::store {
@@ -24,6 +25,9 @@ struct Combiner::Caller {
 };
 
 namespace {
+
+// So many batches of one thread alone mean that it is the only one that enqueues, and has nobody to wait for.
+constexpr int kAlone = 16;
 
 std::size_t payload_bytes(const std::vector<job::NewJob>& jobs) noexcept {
   std::size_t bytes = 0;
@@ -83,7 +87,14 @@ void Combiner::wait(std::unique_lock<std::mutex>& lock, Caller& me) {
 
 /// Returns without the lock, `me` answered. A lack of memory ends the program, as in carry_out.
 void Combiner::lead(std::unique_lock<std::mutex>& lock, const Caller& me) noexcept {
+  if (alone_ < kAlone) {
+    lock.unlock();
+    std::this_thread::yield();  // those who are about to come stand behind us when we look
+    lock.lock();
+  }
   const Batch batch = next_batch();
+  const bool same = std::exchange(last_leader_, std::this_thread::get_id()) == std::this_thread::get_id();
+  alone_ = same && batch.size() == 1 ? alone_ + 1 : 0;
   const std::uint64_t number = ++batches_;
   under_way_ = batch.size();
   if (gate_.use_count() > 1) gate_ = std::make_shared<Gate>();

@@ -6,7 +6,9 @@
 //
 // A caller alone pays nothing but two locks. Where many wait, waking them costs more than the store's work does: so
 // those of one batch wait at a gate that opens for all with one call of the system, outside the lock, and only the one
-// that leads the next batch is woken by itself, before them.
+// that leads the next batch is woken by itself, before them. And who leads gives way once before it looks who stands
+// behind it: where cores are scarce the others have not come so far yet, and each would commit for itself. A thread
+// that has been alone for some batches does not.
 //
 // Bounded: callers with more than limits::kMaxMergeJobs jobs or kMaxMergeBytes of payload between them do not stand in
 // line; the next one blocks until there is room.
@@ -21,6 +23,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <thread>
 #include <vector>
 
 #include "job/job.hpp"
@@ -68,6 +71,8 @@ class Combiner {
   std::size_t jobs_ = 0;                 ///< of the line
   std::size_t bytes_ = 0;
   std::size_t outside_ = 0;
+  std::thread::id last_leader_;
+  int alone_ = 0;                  ///< batches in a row of this one thread alone
   std::uint64_t batches_ = 0;      ///< sent so far
   std::uint64_t unreachable_ = 0;  ///< the last one that found the store unreachable; 0: none
   Error why_;                      ///< of `unreachable_`
