@@ -43,3 +43,15 @@ galley_dependency(Boost 1.81 COMPONENTS json PUBLIC TARGETS Boost::headers Boost
 galley_dependency(spdlog TARGETS spdlog::spdlog PKGCONFIG spdlog DEBIAN libspdlog-dev)
 galley_dependency(SQLite3 TARGETS SQLite::SQLite3 PKGCONFIG sqlite3
                   DEBIAN libsqlite3-dev zlib1g-dev)  # sqlite3.pc asks for -lz in a static link
+
+# Reads the debug information for the names and lines of a stack. It is no package: g++ brings it along, and clang finds
+# it in the folders of the g++ that it takes its standard library from. Without it a stack has modules and offsets.
+execute_process(COMMAND ${CMAKE_CXX_COMPILER} -print-file-name=libbacktrace.a
+                OUTPUT_VARIABLE galley_backtrace OUTPUT_STRIP_TRAILING_WHITESPACE)
+get_filename_component(galley_backtrace_include "${galley_backtrace}/../include" ABSOLUTE)
+set(GALLEY_BACKTRACE_FLAGS)
+if(EXISTS "${galley_backtrace}" AND EXISTS "${galley_backtrace_include}/backtrace.h")
+  set(GALLEY_BACKTRACE_FLAGS -idirafter ${galley_backtrace_include} -DGALLEY_BACKTRACE)
+  set_property(GLOBAL APPEND PROPERTY GALLEY_PRIVATE_TARGETS backtrace)
+  set_property(GLOBAL APPEND PROPERTY GALLEY_PRIVATE_LIBS -lbacktrace)
+endif()

@@ -52,6 +52,7 @@ struct Row {
 [[nodiscard]] std::vector<Row> pool_rows(const Options& options);
 [[nodiscard]] std::vector<Row> offload_rows(const Options& options);
 [[nodiscard]] std::vector<Row> idle_rows(const Options& options);
+[[nodiscard]] std::vector<Row> stall_rows(const Options& options);
 
 /// Adds Node in a role of peers.mjs (its words; see there), which answers as many values. Without what it needs, here
 /// node itself or a package, it is left out.

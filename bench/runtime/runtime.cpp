@@ -18,6 +18,7 @@ constexpr std::pair<const char*, Part> kParts[] = {
     {"pool", pool_rows},
     {"offload", offload_rows},
     {"idle", idle_rows},
+    {"stall", stall_rows},
 };
 
 /// "at most 45: met".

@@ -84,7 +84,7 @@ void RunningAttempt::put(News& news, std::string text) {
 
 void RunningAttempt::enter() noexcept {
   const std::lock_guard lock(mutex_);
-  thread_ = pthread_self();
+  thread_ = ::gettid();
 }
 
 void RunningAttempt::leave() noexcept {
@@ -93,7 +93,7 @@ void RunningAttempt::leave() noexcept {
 }
 
 /// With the lock held, so that the thread stays with this attempt meanwhile.
-std::string RunningAttempt::stack(StackTaker& taker) {
+std::string RunningAttempt::stack(runtime::StackTaker& taker) {
   const std::lock_guard lock(mutex_);
   return thread_ ? taker.take(*thread_) : "it has just ended";
 }

@@ -14,9 +14,9 @@
 #include "engine/checkpoint_file.hpp"
 #include "engine/ending.hpp"
 #include "engine/process.hpp"
-#include "engine/stack.hpp"
 #include "galley/worker.hpp"
 #include "job/job.hpp"
+#include "runtime/stack_taker.hpp"
 #include "store/store.hpp"
 
 namespace galley::engine {
@@ -57,7 +57,7 @@ class RunningAttempt final : public Attempt {
   void enter() noexcept;
   void leave() noexcept;
   /// The stack of its thread, or why there is none.
-  [[nodiscard]] std::string stack(StackTaker& taker);
+  [[nodiscard]] std::string stack(runtime::StackTaker& taker);
   [[nodiscard]] const job::Claim& claim() const noexcept { return claim_; }
   /// The stop token; a command gets its signal. Runs the handler's stop callbacks.
   void request_stop() noexcept;
@@ -106,10 +106,10 @@ class RunningAttempt final : public Attempt {
   mutable std::mutex mutex_;
   Process* process_ = nullptr;
   const CheckpointFile* checkpoint_file_ = nullptr;
-  bool signalled_ = false;           ///< the command was sent the signal before it ended
-  std::optional<pthread_t> thread_;  ///< that runs it now
-  bool kill_wanted_ = false;         ///< kept for a command that is about to be attached
-  bool announced_ = false;           ///< on_news_ was called and no renewal has been taken since
+  bool signalled_ = false;       ///< the command was sent the signal before it ended
+  std::optional<pid_t> thread_;  ///< that runs it now
+  bool kill_wanted_ = false;     ///< kept for a command that is about to be attached
+  bool announced_ = false;       ///< on_news_ was called and no renewal has been taken since
   News progress_;
   News checkpoint_;
   std::string log_;

@@ -235,7 +235,7 @@ void CoroutineLoop::start(CoroutineChain chain, std::shared_ptr<RunningAttempt> 
   asio::post(impl_->loop.context(), [&loop = impl_->loop, run = std::move(run)] { run->begin(loop); });
 }
 
-std::string CoroutineLoop::stack(StackTaker& taker) { return taker.take(impl_->thread.native_handle()); }
+std::string CoroutineLoop::stack(runtime::StackTaker& taker) { return taker.take(impl_->loop.thread_id()); }
 
 }  // namespace engine
 }  // namespace galley

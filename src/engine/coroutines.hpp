@@ -12,8 +12,8 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "engine/attempt.hpp"
-#include "engine/stack.hpp"
 #include "galley/middleware.hpp"
+#include "runtime/stack_taker.hpp"
 
 namespace galley::engine {
 
@@ -46,7 +46,7 @@ class CoroutineLoop {
   /// the worker has slots.
   void start(CoroutineChain chain, std::shared_ptr<RunningAttempt> attempt, std::function<void(AttemptEnd)> ended);
   /// The stack of the loop's thread: of the attempt that holds it up, which it names, if one does.
-  [[nodiscard]] std::string stack(StackTaker& taker);
+  [[nodiscard]] std::string stack(runtime::StackTaker& taker);
 
  private:
   struct Impl;

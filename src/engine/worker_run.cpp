@@ -39,7 +39,7 @@ WorkerRun::WorkerRun(store::Store& store, RunSettings settings, Executor executo
       clock_(clock),
       logger_(std::move(logger)),
       shared_(settings_.core, clock.mono()),
-      stacks_(settings_.stack_signal == 0 ? nullptr : std::make_unique<StackTaker>(settings_.stack_signal)),
+      stacks_(settings_.stack_signal == 0 ? nullptr : std::make_unique<runtime::StackTaker>(settings_.stack_signal)),
       bell_(store.bell()),
       dispatcher_(store, shared_, *this, clock, logger_,
                   [this](const job::JobRecord& job) { return executor_.serves(job); }) {

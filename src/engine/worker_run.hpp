@@ -77,7 +77,7 @@ class WorkerRun final : private Runner {
   const base::Clock& clock_;
   base::Logger logger_;
   SharedCore shared_;
-  std::unique_ptr<StackTaker> stacks_;  ///< none where it may not take any
+  std::unique_ptr<runtime::StackTaker> stacks_;  ///< none where it may not take any
   std::unique_ptr<store::Bell> bell_;
   Dispatcher dispatcher_;
 

@@ -106,6 +106,7 @@ void LoopCore::begin_run() {
   budget = kBudget;
   turn_began_ = last_;
   heartbeat.busy_since_ns = last_;
+  heartbeat.awake();
 }
 
 void LoopCore::end_run() noexcept {

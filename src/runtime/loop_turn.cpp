@@ -178,6 +178,7 @@ void LoopCore::sleep() {
       meter_.idle.add(last_ - began);
       sleeping_since_.store(0);
       heartbeat.busy_since_ns.store(last_, std::memory_order_relaxed);
+      heartbeat.awake();
       slice_end_ = last_ + kSlice;
       reactor_->take_posted();
     }

@@ -10,7 +10,6 @@
 #include <thread>
 
 #include "engine/running.hpp"
-#include "engine/stack.hpp"
 #include "engine/worker_fixture.hpp"
 
 namespace galley::engine {
@@ -131,30 +130,6 @@ TEST_F(WorkerTimeout, AStuckHandlerIsCountedUntilItEndsAndItsStackIsLogged) {
   EXPECT_NE(log.find("stuck_slots=1"), std::string::npos) << log;
   EXPECT_NE(log.find(" < "), std::string::npos) << "the frames of its thread: " << log;
   EXPECT_EQ(find(id).state, JobState::Completed) << "it never looked at the stop";
-}
-
-TEST(StackTaker, GivesTheFramesOfAnotherThreadAndTheSignalBack) {
-  Event waiting;
-  Event over;
-  struct sigaction before {};
-  ::sigaction(SIGUSR2, nullptr, &before);
-  {
-    StackTaker taker(SIGUSR2);
-    std::thread thread([&] {
-      waiting.set();
-      EXPECT_TRUE(over.wait());
-    });
-    ASSERT_TRUE(waiting.wait());
-    for (int i = 0; i < 3; ++i) {
-      const std::string stack = taker.take(thread.native_handle());
-      EXPECT_NE(stack.find(" < "), std::string::npos) << stack;
-    }
-    over.set();
-    thread.join();
-  }
-  struct sigaction now {};
-  ::sigaction(SIGUSR2, nullptr, &now);
-  EXPECT_EQ(now.sa_handler, before.sa_handler);
 }
 
 }  // namespace
