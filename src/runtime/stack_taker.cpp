@@ -178,8 +178,7 @@ std::string StackTaker::take(pid_t thread) {
   for (const StackFrame& frame : symbolise(request->stack.frames())) {
     text += (text.empty() ? "" : " < ") + to_text(frame);
   }
-  if (request->has_task) text.insert(0, std::string(request->task_name.data()) + ": ");
-  return text;
+  return request->has_task ? std::string(request->task_name.data()) + ": " + text : text;
 }
 
 }  // namespace galley::runtime

@@ -93,10 +93,11 @@ TEST_F(Coroutine, WhatItThrowsIsTheAttemptsFailure) {
   EXPECT_EQ(find(aborted).state, JobState::Dead) << "nobody had asked it to stop";
 }
 
-TEST_F(Coroutine, SharesAPoolWithPlainHandlersAndCommandsOfItsName) {
-  Gate gate;
+TEST_F(Coroutine, SharesAPoolWithPlainHandlersAndMayBeALambda) {
+  const auto ran = std::make_shared<int>(0);
   for (int i = 0; i < 300; ++i) {
     enqueue("waits");
+    enqueue("lambda");
     enqueue("alias");
     enqueue("plain");
   }
@@ -104,11 +105,18 @@ TEST_F(Coroutine, SharesAPoolWithPlainHandlersAndCommandsOfItsName) {
   worker.pool("q", 3)
       .handle("waits", Nothing{})
       .alias("alias", "waits")
+      .handle("lambda",
+              [ran](Attempt&, std::string_view) -> Awaitable<void> {  // the worker keeps what it has captured
+                asio::steady_timer timer(co_await asio::this_coro::executor, 10us);
+                co_await timer.async_wait(asio::use_awaitable);
+                ++*ran;
+              })
       .handle("plain", [](Attempt&, std::string_view) {});
   EXPECT_THROW(worker.handle("plain", Nothing{}), Exception);
   EXPECT_THROW(worker.handle("waits", [](Attempt&, std::string_view) {}), Exception);
   EXPECT_THROW(worker.handle_coroutine("none", nullptr), Exception);
-  EXPECT_EQ(worker.run().value().completed, 900);
+  EXPECT_EQ(worker.run().value().completed, 1'200);
+  EXPECT_EQ(*ran, 300);
 }
 
 /// Doubles the payload, and says what it saw.
