@@ -136,6 +136,14 @@ class Reply {
   boost::asio::executor_work_guard<Executor> work_;
 };
 
+/// From a thread that the executor's context does not know: were this the last work there, run() could return and the
+/// context be destroyed while this thread is still inside post().
+template <class Executor, class F>
+void send(const Executor& executor, F&& f) {
+  const boost::asio::executor_work_guard<Executor> until_posted(executor);
+  boost::asio::post(executor, std::forward<F>(f));
+}
+
 template <class F, class Handler>
 class OffloadOperation final : public OffloadState {
  public:
@@ -180,7 +188,7 @@ class OffloadOperation final : public OffloadState {
   }
   void complete() noexcept override {
     const auto executor = reply_->executor();
-    boost::asio::post(executor, Finish(std::static_pointer_cast<OffloadOperation>(shared_from_this())));
+    send(executor, Finish(std::static_pointer_cast<OffloadOperation>(shared_from_this())));
   }
   void finish() {
     f_.reset();  // of one that never began
@@ -200,8 +208,8 @@ class OffloadOperation final : public OffloadState {
 template <class Value, class Handler>
 void answer(Handler handler, std::exception_ptr thrown, Value value) {
   const auto executor = boost::asio::get_associated_executor(handler);
-  boost::asio::post(executor, [reply = Reply<Handler>(std::move(handler)), thrown = std::move(thrown),
-                               value = std::move(value)]() mutable { reply(std::move(thrown), std::move(value)); });
+  send(executor, [reply = Reply<Handler>(std::move(handler)), thrown = std::move(thrown),
+                  value = std::move(value)]() mutable { reply(std::move(thrown), std::move(value)); });
 }
 
 [[nodiscard]] inline Error awaited_twice() {
@@ -285,15 +293,14 @@ struct StartClose {
   void operator()(Handler&& handler, WorkerPool* pool, CloseMode mode, std::optional<Duration> deadline) const {
     using Its = std::decay_t<Handler>;
     const auto reply = std::make_shared<std::optional<Reply<Its>>>(std::in_place, Its(std::forward<Handler>(handler)));
-    const auto send = [reply](std::exception_ptr thrown, PoolClosed closed) {
+    const auto tell = [reply](std::exception_ptr thrown, PoolClosed closed) {
       const auto executor = (*reply)->executor();
-      boost::asio::post(executor,
-                        [its = std::move(**reply), thrown = std::move(thrown), closed = std::move(closed)]() mutable {
-                          its(std::move(thrown), std::move(closed));
-                        });
+      send(executor, [its = std::move(**reply), thrown = std::move(thrown), closed = std::move(closed)]() mutable {
+        its(std::move(thrown), std::move(closed));
+      });
     };
-    auto begun = pool->close_then(mode, deadline, [send](PoolClosed closed) { send(nullptr, std::move(closed)); });
-    if (!begun) send(std::make_exception_ptr(Exception(begun.error())), PoolClosed());
+    auto begun = pool->close_then(mode, deadline, [tell](PoolClosed closed) { tell(nullptr, std::move(closed)); });
+    if (!begun) tell(std::make_exception_ptr(Exception(begun.error())), PoolClosed());
   }
 };
 
