@@ -124,6 +124,8 @@ class Lifecycle::Impl : public std::enable_shared_from_this<Lifecycle::Impl> {
     signals_.reset();
   }
 
+  bool gone_ = false;  ///< its owner has: what is on its way to the executor does nothing any more
+
   std::mutex mutex_;  ///< of the next three
   bool stop_asked_ = false;
   Conditions not_ready_;
@@ -138,13 +140,14 @@ class Lifecycle::Impl : public std::enable_shared_from_this<Lifecycle::Impl> {
 
   void wait_for_signal() {
     signals_->async_wait([self = shared_from_this()](boost::system::error_code fault, int signal) {
-      if (fault) return;
+      if (fault || !self->signals_) return;  // one may be on its way when they are given back
       self->stop(signal == SIGTERM ? "SIGTERM" : "SIGINT", 0);
       self->wait_for_signal();
     });
   }
 
   void stop_now(const std::string& reason) {
+    if (gone_) return;
     if (stage_ == Stage::Running) {
       report_.reason = reason;
       began_ = clock_.mono();
@@ -153,6 +156,7 @@ class Lifecycle::Impl : public std::enable_shared_from_this<Lifecycle::Impl> {
   }
 
   void carry_out(const std::vector<StopAction>& actions) {
+    if (gone_) return;
     if (stage_ != rules_.stage()) {
       stage_ = rules_.stage();
       for (const auto& told : on_stage_) told(stage_);
@@ -245,7 +249,10 @@ class Lifecycle::Impl : public std::enable_shared_from_this<Lifecycle::Impl> {
 
 Lifecycle::Lifecycle(asio::any_io_executor executor, const LifecycleOptions& options)
     : impl_(std::make_shared<Impl>(std::move(executor), checked(options))) {}
-Lifecycle::~Lifecycle() { impl_->let_go(); }
+Lifecycle::~Lifecycle() {
+  impl_->let_go();
+  impl_->gone_ = true;
+}
 
 Result<void> Lifecycle::add(LifecyclePart part) { return impl_->add(std::move(part)); }
 Result<void> Lifecycle::stop_on_signals() { return impl_->stop_on_signals(); }

@@ -175,6 +175,18 @@ TEST(Lifecycle, StopsOnASignalAndIsHurriedByTheNext) {
   EXPECT_EQ(after.sa_handler, SIG_DFL);  // given back
 }
 
+TEST(Lifecycle, DoesNothingOnceItIsGone) {
+  boost::asio::io_context io;
+  std::vector<std::string> notes;
+  {
+    Lifecycle lifecycle(io.get_executor());
+    ASSERT_TRUE(lifecycle.add(noting("server", notes)));
+    lifecycle.stop("enough");
+  }
+  io.run();
+  EXPECT_TRUE(notes.empty());
+}
+
 TEST(Lifecycle, RunsWhatAPoolHasAcceptedAndAsksTheRestToStop) {
   boost::asio::io_context io;
   LifecycleOptions options;
