@@ -169,7 +169,7 @@ def main():
     parser.add_argument('server')
     parser.add_argument('--modules', default='build/peers')
     parser.add_argument('--seconds', type=int, default=6)
-    parser.add_argument('--work', type=int, default=1000)
+    parser.add_argument('--work', type=int, default=2000)  # with 1000 the generator is late at 10x
     parser.add_argument('--connections', type=int, default=4000)
     parser.add_argument('--only', default='')
     parser.add_argument('--quick', action='store_true')
