@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -164,6 +165,7 @@ def table(result, loads):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no server is left behind
     parser = argparse.ArgumentParser()
     parser.add_argument('galley')
     parser.add_argument('server')
