@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -164,12 +165,13 @@ def table(result, loads):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no server is left behind
     parser = argparse.ArgumentParser()
     parser.add_argument('galley')
     parser.add_argument('server')
     parser.add_argument('--modules', default='build/peers')
     parser.add_argument('--seconds', type=int, default=6)
-    parser.add_argument('--work', type=int, default=1000)
+    parser.add_argument('--work', type=int, default=2000)  # with 1000 the generator is late at 10x
     parser.add_argument('--connections', type=int, default=4000)
     parser.add_argument('--only', default='')
     parser.add_argument('--quick', action='store_true')
