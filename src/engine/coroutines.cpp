@@ -74,10 +74,8 @@ class CoroutineRun : public std::enable_shared_from_this<CoroutineRun> {
     const std::string name = attempt_->kind() + " (job " + std::to_string(attempt_->id()) + ")";
     asio::co_spawn(
         named_executor(loop.get_executor(), name), root(this),
-        asio::bind_cancellation_slot(cancel_.slot(), [self = shared_from_this()](const std::exception_ptr& thrown,
-                                                                                 std::optional<Outcome> outcome) {
-          self->over(thrown, std::move(outcome));
-        }));
+        asio::bind_cancellation_slot(
+            cancel_.slot(), [self = shared_from_this()](const std::exception_ptr& thrown) { self->over(thrown); }));
     // By the thread that asks for the stop. The run may be over by the time that the loop hears of it.
     on_stop_.emplace(attempt_->stop_token_unseen(), [&loop, weak = weak_from_this()] {
       asio::post(loop.context(), [weak] {
@@ -87,10 +85,9 @@ class CoroutineRun : public std::enable_shared_from_this<CoroutineRun> {
   }
 
  private:
-  static AttemptCoroutine root(CoroutineRun* self) {
+  static asio::awaitable<void> root(CoroutineRun* self) {
     auto running = through(self->chain_, 0, *self->attempt_, self->attempt_->claim().payload);
-    std::optional<Outcome> outcome = co_await std::move(running);
-    co_return outcome;
+    self->outcome_ = co_await std::move(running);
   }
 
   void cancel() {
@@ -100,11 +97,11 @@ class CoroutineRun : public std::enable_shared_from_this<CoroutineRun> {
     cancel_.emit(asio::cancellation_type::terminal);
   }
 
-  void over(const std::exception_ptr& thrown, std::optional<Outcome> outcome) {
+  void over(const std::exception_ptr& thrown) {
     over_ = true;
     on_stop_.reset();
     AttemptEnd end;
-    end.outcome = std::move(outcome);
+    end.outcome = std::move(outcome_);
     if (thrown && !(cancelled_ && is_abort(thrown))) put_thrown(thrown, end);
     end.report.run_time = clock_.mono() - begun_;
     attempt_->collect(end);
@@ -126,6 +123,7 @@ class CoroutineRun : public std::enable_shared_from_this<CoroutineRun> {
   const std::function<void(AttemptEnd)> ended_;
   const base::Clock& clock_;
   base::Mono begun_{};
+  std::optional<Outcome> outcome_;
   bool cancelled_ = false;
   bool over_ = false;
   asio::cancellation_signal cancel_;
