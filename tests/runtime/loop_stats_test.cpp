@@ -50,7 +50,7 @@ TEST(LoopStats, CountTurnsAndHandlersAndTheirTime) {
   EXPECT_GE(stats.handler_time.max(), 20ms);
   EXPECT_GE(stats.handler_time.quantile(0), 10ms);
   EXPECT_GE(stats.turn_time.max(), 30ms);
-  EXPECT_EQ(stats.turn_time.count(), stats.turns);
+  EXPECT_EQ(stats.turn_time.count(), 1) << "both ran between two looks at the kernel";
   EXPECT_GE(stats.busy, 30ms);
   EXPECT_GE(stats.in_phase[static_cast<std::size_t>(LoopPhase::Check)], 30ms);
   EXPECT_LT(stats.in_phase[static_cast<std::size_t>(LoopPhase::Poll)], 20ms);

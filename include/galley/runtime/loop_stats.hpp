@@ -69,7 +69,7 @@ struct LoopStats {
   std::chrono::nanoseconds on_cpu{0};           ///< of the loop's thread, in run()
   std::chrono::nanoseconds waiting_for_cpu{0};  ///< it could run, and others had the CPU; zero where the kernel is mute
   std::array<std::chrono::nanoseconds, kLoopPhases> in_phase{};  ///< by LoopPhase; without sleep
-  DelayHistogram turn_time;     ///< a turn without its sleep: so long was nothing else looked at
+  DelayHistogram turn_time;     ///< between two looks at the kernel: so long was nothing else noticed
   DelayHistogram handler_time;  ///< one handler, or one resumption of a coroutine
   DelayHistogram ready_delay;   ///< when it could have begun until it began: posts, immediates, yields, steady timers
   std::size_t inbox = 0;        ///< posts that wait now
