@@ -97,14 +97,15 @@ Turn Dispatcher::act(const Exchange& exchange) {
 }
 
 void Dispatcher::start(const std::vector<Start>& starts) {
-  for (const Start& one : starts) start(one.slot);
+  for (const Start& one : starts) static_cast<void>(start(one.slot));
 }
 
-void Dispatcher::start(SlotId slot) {
-  if (runner_.launch(slot)) return;
+bool Dispatcher::start(SlotId slot) {
+  if (runner_.launch(slot)) return true;
   logger_.error("job.not_started", {{"slot", std::int64_t{slot}}, {"error", "no thread could be started"}});
   const std::lock_guard lock(shared_.mutex);
   shared_.core.on_not_started(slot, clock_.mono());
+  return false;
 }
 
 Turn Dispatcher::act(const Renew& renew) {

@@ -59,7 +59,8 @@ class Dispatcher {
   [[nodiscard]] Turn turn();
   /// Launches what the runner has adopted.
   void start(const std::vector<Start>& starts);
-  void start(SlotId slot);
+  /// False: no thread could be started for it, and its claim is to be given back with the next turn.
+  bool start(SlotId slot);
 
  private:
   Turn act(const Exchange& exchange);

@@ -184,7 +184,9 @@ void WorkerRun::run_attempts(SlotId slot, std::shared_ptr<RunningAttempt> attemp
 
 void WorkerRun::run_coroutine(SlotId slot, const CoroutineChain& chain, std::shared_ptr<RunningAttempt> attempt) {
   loop_->start(chain, attempt, [this, slot, attempt](AttemptEnd end) {
-    if (ended(slot, *attempt, std::move(end)) != nullptr) dispatcher_.start(slot);
+    if (ended(slot, *attempt, std::move(end)) == nullptr || dispatcher_.start(slot)) return;
+    const std::lock_guard lock(shared_.mutex);
+    wake_dispatcher();  // it may have seen that end, and wait again
   });
 }
 

@@ -35,6 +35,8 @@ const LifecycleOptions& checked(const LifecycleOptions& options) {
   return options;
 }
 
+constexpr std::string_view kProcess = "process";  // the lifecycle's own condition
+
 /// Reasons by the name of their condition.
 class Conditions {
  public:
@@ -86,7 +88,7 @@ class Lifecycle::Impl : public std::enable_shared_from_this<Lifecycle::Impl> {
  public:
   Impl(asio::any_io_executor executor, const LifecycleOptions& options)
       : executor_(executor), rules_(options.not_ready, options.drain, options.cancel), timer_(executor) {
-    not_ready_.set("process", "starting");
+    not_ready_.set(kProcess, "starting");
   }
 
   Result<void> add(LifecyclePart part) {
@@ -107,24 +109,32 @@ class Lifecycle::Impl : public std::enable_shared_from_this<Lifecycle::Impl> {
 
   void started() {
     const std::lock_guard lock(mutex_);
-    if (!stop_asked_) not_ready_.clear("process");
+    if (!stop_asked_) not_ready_.clear(kProcess);
   }
 
   void stop(std::string_view reason, int exit_code) {
-    for (int before = exit_code_; before < exit_code && !exit_code_.compare_exchange_weak(before, exit_code);) continue;
+    at_least(exit_code);
     {
       const std::lock_guard lock(mutex_);  // not ready from this moment on, not from when the loop gets round to it
-      if (!std::exchange(stop_asked_, true)) not_ready_.set("process", "stopping: " + std::string(reason));
+      if (!std::exchange(stop_asked_, true)) not_ready_.set(kProcess, "stopping: " + std::string(reason));
     }
     asio::post(executor_, [self = shared_from_this(), why = std::string(reason)] { self->stop_now(why); });
   }
 
   void let_go() {
-    timer_.cancel();
+    timer_->cancel();
     signals_.reset();
   }
 
-  bool gone_ = false;  ///< its owner has: what is on its way to the executor does nothing any more
+  /// Its owner goes: what is on its way to the executor does nothing any more, and nothing of the executor's is kept.
+  void go() {
+    let_go();
+    timer_.reset();
+    const std::lock_guard lock(mutex_);
+    gone_ = true;
+  }
+
+  std::atomic<bool> gone_{false};  ///< written with the lock
 
   std::mutex mutex_;  ///< of the next three
   bool stop_asked_ = false;
@@ -137,6 +147,10 @@ class Lifecycle::Impl : public std::enable_shared_from_this<Lifecycle::Impl> {
 
  private:
   using Kind = StopAction::Kind;
+
+  void at_least(int exit_code) {
+    for (int before = exit_code_; before < exit_code && !exit_code_.compare_exchange_weak(before, exit_code);) continue;
+  }
 
   void wait_for_signal() {
     signals_->async_wait([self = shared_from_this()](boost::system::error_code fault, int signal) {
@@ -186,8 +200,12 @@ class Lifecycle::Impl : public std::enable_shared_from_this<Lifecycle::Impl> {
   void drain(int number) {
     const LifecyclePart& part = parts_[static_cast<std::size_t>(number)];
     // Behind what is being carried out, whatever the part does: its answer is a new event.
-    std::function<void()> drained = [self = shared_from_this(), number] {
-      asio::post(self->executor_, [self, number] { self->carry_out(self->rules_.drained(number)); });
+    // A part that was abandoned may answer when the executor is gone: its owner has gone before, and said so.
+    std::function<void()> drained = [weak = weak_from_this(), number] {
+      const auto self = weak.lock();
+      if (!self) return;
+      const std::lock_guard lock(self->mutex_);
+      if (!self->gone_) asio::post(self->executor_, [self, number] { self->carry_out(self->rules_.drained(number)); });
     };
     if (!part.drain || !call(part, "drain", [&] { part.drain(drained); })) drained();
   }
@@ -220,7 +238,7 @@ class Lifecycle::Impl : public std::enable_shared_from_this<Lifecycle::Impl> {
   void end() {
     report_.hurried = rules_.hurried();
     report_.took = clock_.mono() - began_;
-    if (!report_.abandoned.empty() || !report_.failed.empty()) exit_code_ = std::max(exit_code_.load(), 1);
+    if (!report_.abandoned.empty() || !report_.failed.empty()) at_least(1);
     let_go();
     for (const auto& told : on_ended_) told(report_);
   }
@@ -228,11 +246,11 @@ class Lifecycle::Impl : public std::enable_shared_from_this<Lifecycle::Impl> {
   void arm() {
     const auto deadline = rules_.deadline();
     if (!deadline) {
-      timer_.cancel();
+      timer_->cancel();
       return;
     }
-    timer_.expires_after(std::max(Duration{0}, *deadline - clock_.mono()));
-    timer_.async_wait([self = shared_from_this()](boost::system::error_code fault) {
+    timer_->expires_after(std::max(Duration{0}, *deadline - clock_.mono()));
+    timer_->async_wait([self = shared_from_this()](boost::system::error_code fault) {
       if (!fault) self->carry_out(self->rules_.tick(self->clock_.mono()));
     });
   }
@@ -240,7 +258,7 @@ class Lifecycle::Impl : public std::enable_shared_from_this<Lifecycle::Impl> {
   asio::any_io_executor executor_;
   base::SystemClock clock_;
   runtime::StopRules rules_;
-  asio::steady_timer timer_;
+  std::optional<asio::steady_timer> timer_;
   std::optional<asio::signal_set> signals_;
   std::vector<LifecyclePart> parts_;
   base::Mono began_{};
@@ -249,10 +267,7 @@ class Lifecycle::Impl : public std::enable_shared_from_this<Lifecycle::Impl> {
 
 Lifecycle::Lifecycle(asio::any_io_executor executor, const LifecycleOptions& options)
     : impl_(std::make_shared<Impl>(std::move(executor), checked(options))) {}
-Lifecycle::~Lifecycle() {
-  impl_->let_go();
-  impl_->gone_ = true;
-}
+Lifecycle::~Lifecycle() { impl_->go(); }
 
 Result<void> Lifecycle::add(LifecyclePart part) { return impl_->add(std::move(part)); }
 Result<void> Lifecycle::stop_on_signals() { return impl_->stop_on_signals(); }
@@ -261,11 +276,11 @@ void Lifecycle::stop(std::string_view reason, int exit_code) { impl_->stop(reaso
 
 void Lifecycle::set_not_ready(std::string_view condition, std::string_view reason) {
   const std::lock_guard lock(impl_->mutex_);
-  impl_->not_ready_.set(condition, reason);
+  if (condition != kProcess) impl_->not_ready_.set(condition, reason);
 }
 void Lifecycle::set_ready(std::string_view condition) {
   const std::lock_guard lock(impl_->mutex_);
-  impl_->not_ready_.clear(condition);
+  if (condition != kProcess) impl_->not_ready_.clear(condition);
 }
 Readiness Lifecycle::readiness() const {
   const std::lock_guard lock(impl_->mutex_);

@@ -76,8 +76,16 @@ StallDetector::Impl::Impl(StallOptions options)
       limit_(options_.reports_per_minute) {
   if (bell_ < 0) throw Exception(Error{Errc::Unavailable, std::string("no eventfd: ") + std::strerror(errno)});
   if (!options_.on_report) options_.on_report = &to_stderr;
-  thread_ = std::thread([this] { run(); });
-  warming_up_ = std::thread(&warm_up);
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (...) {
+    ::close(bell_);
+    throw;
+  }
+  try {
+    warming_up_ = std::thread(&warm_up);
+  } catch (const std::system_error&) {  // then the first report reads what it needs
+  }
   ::pthread_setname_np(thread_.native_handle(), "galley-stalls");
 }
 
@@ -116,7 +124,7 @@ void StallDetector::Impl::stop() noexcept {
   }
   ring();
   thread_.join();
-  warming_up_.join();
+  if (warming_up_.joinable()) warming_up_.join();
   while (!watched_.empty()) remove(*watched_.back());
   taker_.reset();
 }

@@ -213,6 +213,34 @@ TEST(Lifecycle, RunsWhatAPoolHasAcceptedAndAsksTheRestToStop) {
   EXPECT_EQ(lifecycle.exit_code(), 0);
 }
 
+TEST(Lifecycle, APartThatAnswersWhenTheLoopIsGoneIsNotHeard) {
+  std::function<void()> answer;
+  {
+    boost::asio::io_context io;
+    LifecycleOptions options;
+    options.drain = 0ms;
+    options.cancel = 0ms;
+    Lifecycle lifecycle(io.get_executor(), options);
+    LifecyclePart stubborn;
+    stubborn.name = "pool";
+    stubborn.drain = [&answer](const std::function<void()>& drained) { answer = drained; };
+    ASSERT_TRUE(lifecycle.add(stubborn));
+    lifecycle.stop("enough");
+    EXPECT_EQ(run(io, lifecycle).abandoned, std::vector<std::string>{"pool"});
+  }
+  ASSERT_TRUE(answer);
+  answer();  // a sanitizer sees what it would touch
+}
+
+TEST(Lifecycle, TheProcessesOwnConditionIsNobodyElses) {
+  boost::asio::io_context io;
+  Lifecycle lifecycle(io.get_executor());
+  lifecycle.stop("enough");
+  lifecycle.set_ready("process");
+  EXPECT_FALSE(lifecycle.readiness().yes);
+  EXPECT_EQ(lifecycle.readiness().reason, "process: stopping: enough");
+}
+
 TEST(Lifecycle, RefusesTimesThatItCannotKeep) {
   boost::asio::io_context io;
   LifecycleOptions options;

@@ -101,7 +101,8 @@ class Lifecycle {
   /// Begins the stop, or hurries it. The process ends with the largest of the exit codes that were given.
   void stop(std::string_view reason, int exit_code = 0);
 
-  /// Conditions by name: ready is a process that was started, does not stop, and has no reason against it.
+  /// Conditions by name: ready is a process that was started, does not stop, and has no reason against it. "process"
+  /// is the lifecycle's own and changed by nobody else.
   void set_not_ready(std::string_view condition, std::string_view reason);
   void set_ready(std::string_view condition);
   [[nodiscard]] Readiness readiness() const;
