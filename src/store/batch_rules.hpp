@@ -9,6 +9,7 @@
 //   finished  sealed, and all jobs have ended, for the first time
 
 #include <array>
+#include <chrono>
 #include <optional>
 #include <span>
 #include <string>
@@ -38,6 +39,10 @@ void seal(BatchStats& batch, Time now) noexcept;
 /// and of a batch beyond kMaxSplit jobs no longer than other jobs. `callbacks`: the states of those that are stored.
 [[nodiscard]] bool keeps_job(const BatchStats& batch, std::span<const JobState> callbacks, Time ended_at,
                              Time now) noexcept;
+
+/// Jobs that a batch keeps may fill what a queue keeps of completed jobs. Others, that ended behind them, are then kept
+/// for so long all the same: among them the job that has joined the results, with its own.
+inline constexpr std::chrono::minutes kKeepBesideBatches{10};
 
 /// The refusal of a job that `batch` does not take (nullptr: there is none of this id).
 [[nodiscard]] std::optional<Enqueued> refuse_member(BatchId id, const BatchStats* batch);

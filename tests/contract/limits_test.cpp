@@ -126,6 +126,17 @@ TEST_P(Limits, ManyCommandsOfAFullKindDoNotHoldUpThoseOfOthers) {
   EXPECT_TRUE(claim(ClaimBuilder(worker).any_command(10)).empty());
 }
 
+TEST_P(Limits, CommandsWithKeysOfAFullKindDoNotHideThoseOfOthers) {
+  set({LimitScope::Kind, "", "slow"}, at_once(1));
+  const auto slow = [this](std::size_t i) {
+    return add(a_job().kind("slow").command("p").key("k" + std::to_string(i)));
+  };
+  const JobId first = slow(0);
+  for (std::size_t i = 1; i < limits::kMaxLaneLook + 50; ++i) slow(i);
+  const JobId quick = add(a_job().kind("quick").command("p").key("q"));
+  EXPECT_EQ(ids(claim(ClaimBuilder(worker).any_command(10))), (Ids{first, quick}));
+}
+
 TEST_P(Limits, OfAKeyAndOfEachKey) {
   set(of_key(""), at_once(1));
   set(of_key("b"), at_once(2));

@@ -80,5 +80,30 @@ TEST_F(SqlitePrune, PassesOverJobsThatABatchKeepsHoweverManyTheyAre) {
   EXPECT_EQ(pruned, 3'001) << "the looks have gone round and begun anew";
 }
 
+TEST_F(SqlitePrune, LetsGoOfABatchWhoseLaneIsNeverQuiet) {
+  const BatchId batch = store_.open_batch("short", "").value();
+  job::NewJob member;
+  member.kind = "k";
+  member.payload = "1";
+  member.batch = batch;
+  job::NewJob plain = member;
+  plain.batch = 0;
+  ASSERT_TRUE(store_.enqueue(std::vector(50, member)));
+  complete_all();
+  const auto pass = [&](Duration time) {
+    for (Duration passed{0}; passed < time; passed += 2min) {
+      ASSERT_TRUE(store_.enqueue(std::span(&plain, 1)));
+      complete_all();
+      clock_.advance(2min);
+      ASSERT_TRUE(store_.step(limits::kMaxStep));
+    }
+  };
+  pass(limits::kKeepCompleted * 2);
+  EXPECT_EQ(store_.find_batch(batch)->succeeded, 50);
+  ASSERT_TRUE(store_.seal_batch(batch));
+  pass(limits::kKeepCompleted + 10min);
+  EXPECT_EQ(store_.find_batch(batch).error().code, Errc::NotFound) << "its jobs are gone, and so is it";
+}
+
 }  // namespace
 }  // namespace galley::store::sqlite

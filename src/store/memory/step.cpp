@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "store/batch_rules.hpp"
 #include "store/check.hpp"
 #include "store/memory/memory_impl.hpp"
 
@@ -109,10 +110,15 @@ bool MemoryStore::crash(Entry& job, const Now& now) {
 std::size_t MemoryStore::prune(std::size_t limit, const Now& now) {
   std::vector<std::tuple<Time, JobId, std::string>> completed;
   std::map<std::string, std::int64_t> kept;
+  std::map<std::string, Time> passed;  ///< when the first one ended that a batch keeps
   for (const auto& [id, job] : jobs_) {
     if (job.record.state != JobState::Completed) continue;
     ++kept[job.record.queue];
-    if (!kept_by_batch(job, now)) completed.emplace_back(*job.record.finished_at, id, job.record.queue);
+    if (!kept_by_batch(job, now)) {
+      completed.emplace_back(*job.record.finished_at, id, job.record.queue);
+    } else if (const auto [at, first] = passed.try_emplace(job.record.queue, *job.record.finished_at); !first) {
+      at->second = std::min(at->second, *job.record.finished_at);
+    }
   }
   std::sort(completed.begin(), completed.end());
 
@@ -129,6 +135,9 @@ std::size_t MemoryStore::prune(std::size_t limit, const Now& now) {
                    [](const auto& a, const auto& b) { return std::get<2>(a) < std::get<2>(b); });
   for (const auto& [finished, id, queue] : completed) {
     const bool old = now.wall - finished > limits::kKeepCompleted;
+    const auto before = passed.find(queue);
+    const bool beside = before != passed.end() && before->second < finished;
+    if (beside && now.wall - finished <= kKeepBesideBatches) continue;
     if (gone.size() < limit && !old && kept[queue] > limits::kKeepCompletedJobs) take(id, queue);
   }
   for (const JobId id : gone) forget(id);

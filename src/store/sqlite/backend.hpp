@@ -295,7 +295,7 @@ class Backend final : public Store {
   };
   [[nodiscard]] std::vector<Prunable> prunable(Transaction& tx, std::size_t limit);
   [[nodiscard]] std::vector<Prunable> oldest_completed(Transaction& tx, LaneKey lane, std::int64_t before_us,
-                                                       std::size_t limit);
+                                                       std::size_t limit, bool& passed);
   [[nodiscard]] bool is_kept(const Transaction& tx, const Prunable& one);
   /// True: there are more.
   [[nodiscard]] bool prune(Transaction& tx, std::size_t limit, StepAnswer& answer);

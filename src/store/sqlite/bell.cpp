@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <limits>
 #include <utility>
 
 namespace galley::store::sqlite {
@@ -18,7 +19,7 @@ namespace {
 // write tells us. So after one that shows no commit yet the version is looked at again after 1, 2, 4 ... 512 ms.
 constexpr int kFirstRecheckMs = 1;
 constexpr int kLastRecheckMs = 512;
-constexpr std::int64_t kUnknown = -1;  // so that the first look rings
+constexpr std::int64_t kUnknown = std::numeric_limits<std::int64_t>::min();  // so that the first look rings
 }  // namespace
 
 SqliteBell::SqliteBell(BellTower& tower, const std::string& wal_path)
@@ -60,7 +61,8 @@ Ring SqliteBell::wait(Duration timeout) {
     const int ready = poll(fds.data(), inotify_fd_ >= 0 ? 2 : 1, pause);
     if (ready <= 0) {
       if (recheck && version_moved()) return Ring::Changed;
-      recheck_ms_ *= 2;
+      // A look that could not be made does not count.
+      recheck_ms_ = could_look_ ? recheck_ms_ * 2 : std::min(recheck_ms_ * 2, kLastRecheckMs);
       last_look = clock_.mono() >= deadline || (ready < 0 && errno != EINTR);
       continue;
     }
@@ -96,6 +98,7 @@ void SqliteBell::drain_events() noexcept {
 
 bool SqliteBell::version_moved() {
   const auto now = tower_.data_version_();
+  could_look_ = now.has_value();
   if (!now) return false;
   const bool moved = std::exchange(seen_, *now) != *now;
   if (moved) recheck_ms_ = 0;

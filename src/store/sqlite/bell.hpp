@@ -38,6 +38,7 @@ class SqliteBell final : public Bell {
   int inotify_fd_ = -1;
   base::SystemClock clock_;  // a wait is in real time, whatever clock the store has
   std::atomic<unsigned> why_{0};
+  bool could_look_ = true;
   int recheck_ms_ = 0;     // 0: nothing to look at again
   std::int64_t seen_ = 0;  // data_version at the last look
 };

@@ -29,7 +29,7 @@
 #define GALLEY_LAST(r, limit) \
   "(substr(',' || " GALLEY_IDS(r) ", -length(',' || " limit ")) = ',' || " limit ")"
 #define GALLEY_COUNTS(r, limit, key) \
-  "instr(',' || " GALLEY_IDS(r) " || ',', ',' || " limit " || ',') > 0" \
+  "(" key " = '' OR substr(" r ".holds, -1 - length(" key ")) = ':' || " key ") AND instr(',' || " GALLEY_IDS(r) " || ',', ',' || " limit " || ',') > 0" \
   " AND CASE WHEN " GALLEY_LAST(r, limit) " THEN " GALLEY_KEY(r) " ELSE '' END = " key
 #define GALLEY_PUT_TURNS \
   "INSERT OR REPLACE INTO galley_turns (lane, under, standing, rank, job, keyed) SELECT w.id, k.under, k.standing," \
@@ -79,6 +79,9 @@ std::vector<CheckedTable> key_tables() {
        {"INSERT OR IGNORE INTO galley_uses (limit_id, key, running, arrival_us) VALUES (?1, '', 1, 0)"}},
     }},
     {"galley_running", {"id"}, {
+      {"holds_unreadable", "claims whose limits cannot be read", "'job ' || t.id",
+       GALLEY_IDS("t") " GLOB '*[^0-9,]*' OR ',' || " GALLEY_IDS("t") " || ',' GLOB '*,,*'",
+       {"UPDATE galley_running SET holds = NULL WHERE id = ?1"}},
       {"holds_uncounted", "limits that do not count what runs under them", "'job ' || t.id",
        GALLEY_KEY("t") " <> '' AND EXISTS (SELECT 1 FROM galley_limits m WHERE " GALLEY_LAST("t", "m.id")
        " AND NOT EXISTS (SELECT 1 FROM galley_uses u WHERE u.limit_id = m.id AND u.key = " GALLEY_KEY("t") "))",

@@ -195,20 +195,24 @@ void KeyLanes::settle(KeyLane& lane) {
 }
 
 void KeyLanes::write() {
-  for (const std::int64_t id : std::exchange(tx_.key_lanes().changed, {})) {
+  const auto changed = std::exchange(tx_.key_lanes().changed, {});
+  for (const std::int64_t id : changed) {  // first, because a job may stand in another lane at the place that it had
+    const KeptKeyLane& kept = tx_.key_lanes().by_id.at(id);
+    const auto& old = kept.stored;
+    if (!old || kept.lane.head == old) continue;
+    for (const LaneKey through : directory_.claim_lanes(kept.lane.lane)) {
+      Query(db_, Sql::DropTurn).bind(through, old->under, old->standing, old->rank, old->job).run();
+    }
+  }
+  for (const std::int64_t id : changed) {
     KeptKeyLane& kept = tx_.key_lanes().by_id.at(id);
     const KeyLane& lane = kept.lane;
-    if (lane.head != kept.stored) {
+    if (const auto& now = lane.head; now && now != kept.stored) {
       for (const LaneKey through : directory_.claim_lanes(lane.lane)) {
-        if (const auto& old = kept.stored) {
-          Query(db_, Sql::DropTurn).bind(through, old->under, old->standing, old->rank, old->job).run();
-        }
-        if (const auto& now = lane.head) {
-          Query(db_, Sql::InsertTurn).bind(through, now->under, now->standing, now->rank, now->job, id).run();
-        }
+        Query(db_, Sql::InsertTurn).bind(through, now->under, now->standing, now->rank, now->job, id).run();
       }
-      kept.stored = lane.head;
     }
+    kept.stored = lane.head;
     std::optional<std::int64_t> standing, rank, job;
     std::optional<std::string_view> under;
     if (lane.head) {

@@ -26,6 +26,7 @@ bool Backend::is_kept(const Transaction& tx, const Prunable& one) {
   if (row->batch == 0) return false;
   const auto batch = read_batch(row->batch);
   if (!batch) throw SqlError(SQLITE_CORRUPT, "batch " + std::to_string(row->batch) + ", which has jobs, is missing");
+  if (keeps_job(*batch, {}, time_of(one.ended_us), tx.now())) return true;
   std::vector<JobState> callbacks;
   for (const JobId id : callbacks_of(row->batch)) {
     const auto callback = read_row(db_, id);
@@ -34,9 +35,9 @@ bool Backend::is_kept(const Transaction& tx, const Prunable& one) {
   return keeps_job(*batch, callbacks, time_of(one.ended_us), tx.now());
 }
 
-/// Those that no batch keeps, oldest first.
+/// Those that no batch keeps, oldest first. `passed`: there are kept ones before them.
 std::vector<Backend::Prunable> Backend::oldest_completed(Transaction& tx, LaneKey lane, std::int64_t before_us,
-                                                         std::size_t limit) {
+                                                         std::size_t limit, bool& passed) {
   std::vector<Prunable> oldest;
   auto& [after_us, after] = pruned_to_.try_emplace(lane, -1, 0).first->second;
   std::size_t looked = 0;
@@ -53,13 +54,16 @@ std::vector<Backend::Prunable> Backend::oldest_completed(Transaction& tx, LaneKe
       oldest.push_back(one);
     }
   }
-  if (leading && looked < kMaxKeptLook) pruned_to_.erase(lane);  // it has come to the end
+  passed = passed || looked > 0 || after_us >= 0;
+  if (oldest.size() < limit && looked < kMaxKeptLook) pruned_to_.erase(lane);  // it has come to the end
   return oldest;
 }
 
-/// What retention lets go of: older than kKeepCompleted, or beyond kKeepCompletedJobs of its queue, oldest first.
+/// What retention lets go of: older than kKeepCompleted, or beyond kKeepCompletedJobs of its queue, oldest first; where
+/// kept jobs fill that number, not before kKeepBesideBatches.
 std::vector<Backend::Prunable> Backend::prunable(Transaction& tx, std::size_t limit) {
   const std::int64_t cutoff = tx.wall_us() - std::chrono::duration_cast<Duration>(limits::kKeepCompleted).count();
+  const std::int64_t floor = tx.wall_us() - std::chrono::duration_cast<Duration>(kKeepBesideBatches).count();
   std::map<QueueKey, std::vector<LaneKey>> lanes;
   std::map<QueueKey, std::int64_t> excess;
   {
@@ -77,8 +81,9 @@ std::vector<Backend::Prunable> Backend::prunable(Transaction& tx, std::size_t li
     if (gone.size() >= limit) break;
     const std::int64_t before = excess[queue] > 0 ? std::numeric_limits<std::int64_t>::max() : cutoff;
     std::vector<Prunable> oldest;
+    bool passed = false;
     for (const LaneKey lane : members) {
-      const auto head = oldest_completed(tx, lane, before, limit - gone.size());
+      const auto head = oldest_completed(tx, lane, before, limit - gone.size(), passed);
       oldest.insert(oldest.end(), head.begin(), head.end());
     }
     std::sort(oldest.begin(), oldest.end(), [](const Prunable& a, const Prunable& b) {
@@ -86,7 +91,8 @@ std::vector<Backend::Prunable> Backend::prunable(Transaction& tx, std::size_t li
     });
     std::int64_t beyond = excess[queue];
     for (const Prunable& one : oldest) {
-      if (gone.size() >= limit || (one.ended_us >= cutoff && beyond <= 0)) break;
+      const bool kept = beyond <= 0 || (passed && one.ended_us >= floor);
+      if (gone.size() >= limit || (one.ended_us >= cutoff && kept)) break;
       gone.push_back(one);
       --beyond;
     }

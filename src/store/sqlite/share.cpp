@@ -46,7 +46,8 @@ void Backend::claim_in_turn(Transaction& tx, const ClaimRequest& request, std::s
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       if (left[wanted[i].group] <= 0) continue;
       if (!found[i]) {
-        const auto most = std::min(free, static_cast<std::size_t>(left[wanted[i].group]));
+        const bool anew = directory_.lane(wanted[i].lane).kind.empty();  // commands are looked at anew after each
+        const auto most = anew ? 1 : std::min(free, static_cast<std::size_t>(left[wanted[i].group]));
         found[i] = next_of(tx, wanted[i].lane, Settle::Yes, most, fronts[i]);
       }
       sooner(until_us, found[i]->until_us);
@@ -156,18 +157,25 @@ void Backend::read_front(Transaction& tx, LaneKey lane, std::size_t ahead, Front
   front.lanes.clear();
   front.read = true;
   Query turns(db_, Sql::TurnsOf);
-  turns.bind(lane, front.under, limits::kMaxLaneLook);
+  // Commands of a full kind are passed over, because no other lane leads to those behind them.
+  const std::size_t most = directory_.lane(lane).kind.empty() ? limits::kMaxStep : limits::kMaxLaneLook;
+  turns.bind(lane, front.under, most);
   Next ignored;
   std::size_t rows = 0;
-  for (std::size_t good = 0; good < ahead && turns.row(); ++rows) {
+  std::size_t open = 0;
+  front.whole = false;
+  for (std::size_t good = 0; good < ahead && open < limits::kMaxLaneLook && rows < most; ++rows) {
+    if (!turns.row()) {
+      front.whole = true;
+      return;
+    }
     front.last = {turns.integer(0), turns.integer(1), turns.integer(2)};
     const auto [at, added] = front.lanes.try_emplace(front.last);
     at->second = {turns.integer(3), turns.integer(4), turns.text(5)};
-    if (!key_is_full(tx, at->second) && kind_has_room(tx, lane, at->second, ignored)) ++good;
-    front.whole = false;
-    if (good == ahead) return;
+    if (!kind_has_room(tx, lane, at->second, ignored)) continue;
+    ++open;
+    if (!key_is_full(tx, at->second)) ++good;
   }
-  front.whole = rows < limits::kMaxLaneLook;
 }
 
 std::optional<Backend::Full> Backend::key_is_full(Transaction& tx, const Front::Lane& lane) {
