@@ -65,6 +65,7 @@ class Connection final : public Deadlines::Member, public std::enable_shared_fro
   bool may_start(base::Mono now);
   boost::asio::awaitable<bool> write(const HttpResponse& response, bool head_only, bool closes);
   boost::asio::awaitable<bool> write_all(std::string_view head, std::string_view body);
+  [[nodiscard]] bool has_more_ahead() const noexcept;
   void log(int status, bool complete, const std::exception_ptr& error);
 
   boost::asio::awaitable<void> linger();
@@ -91,12 +92,13 @@ class Connection final : public Deadlines::Member, public std::enable_shared_fro
   bool admitted_ = false;   ///< by the guard, and neither started nor abandoned
   bool started_ = false;    ///< by the guard, which wants to know how long it took
   bool late_ = false;       ///< its deadline has come: what is there is looked at once more
-  bool dry_ = false;        ///< nothing is unread, as far as is known
+  bool dry_ = false;        ///< nothing is unread, and nothing will come, as far as is known
+  bool stuck_ = false;      ///< the kernel did not take the last text at once
   int status_ = 0;
   int retry_after_s_ = 0;
   std::optional<Routes::Found> found_;
   std::string method_;
-  base::Mono began_{};     ///< when its first byte was read
+  base::Mono read_at_{};   ///< when the last that has come was read
   base::Mono arrived_{};   ///< when the kernel had its last byte
   base::Mono answered_{};  ///< when the one before it was answered: it has not waited before that
   Duration waited_{0};

@@ -46,7 +46,9 @@ asio::awaitable<Connection::Reading> Connection::read_request() {
       rest_arrived_ = arrival_of(received.stamp, seen_empty_, at, server_->clock().wall());
       arrived_ = std::max(rest_arrived_, answered_);
       dry_ = received.size < scratch.size();
+      const Line before = line();
       reading = feed(std::string_view(scratch.data(), received.size));
+      if (line() != before) late_ = false;  // what the deadline was for has come: the next part has its own
       continue;
     }
     if (received.kind != Received::Kind::Nothing) co_return Reading::Gone;
@@ -72,6 +74,7 @@ asio::awaitable<bool> Connection::send_continue() {
 }
 
 Connection::Reading Connection::feed(std::string_view fresh) {
+  read_at_ = now();
   std::string_view bytes = fresh;
   if (!rest_.empty()) {
     rest_ += fresh;
@@ -84,7 +87,6 @@ Connection::Reading Connection::feed(std::string_view fresh) {
       return Reading::More;
     }
     begun_ = true;
-    began_ = now();
   }
   const Reading reading = put(bytes);
   if (reading != Reading::More && reading != Reading::Whole) rest_.clear();
@@ -93,8 +95,9 @@ Connection::Reading Connection::feed(std::string_view fresh) {
 
 Connection::Reading Connection::put(std::string_view bytes) {
   if (!found_ && !admitted(bytes)) {
-    dry_ = dry_ && bytes.ends_with("\r\n\r\n");
-    waited_ = began_ - arrived_;
+    // Others have a body, which comes yet though nothing is unread now.
+    dry_ = dry_ && bytes.ends_with("\r\n\r\n") && (method_ == "GET" || method_ == "HEAD");
+    waited_ = read_at_ - arrived_;
     return Reading::Refused;
   }
   const RequestParser::Step step = parser_.put(bytes);

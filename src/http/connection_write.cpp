@@ -6,6 +6,7 @@
 #include <array>
 #include <boost/asio/this_coro.hpp>
 #include <cerrno>
+#include <utility>
 #include <variant>
 
 #include "http/connection.hpp"
@@ -42,12 +43,14 @@ bool send_some(int socket, std::string_view& head, std::string_view& body) {
 
 asio::awaitable<bool> Connection::write_all(std::string_view head, std::string_view body) {
   sent_ += head.size() + body.size();
+  stuck_ = false;
   while (socket_.is_open()) {
     if (!send_some(socket_.native_handle(), head, body)) break;
     if (head.empty() && body.empty()) {
       server_->clear_deadline(*this);
       co_return true;
     }
+    stuck_ = true;
     if (!waits_in(kWrite)) server_->set_deadline(*this, kWrite);
     if (!co_await wait(tcp::socket::wait_write)) break;
   }
@@ -82,6 +85,9 @@ asio::awaitable<HttpResponse> Connection::handle(HttpRequest& request) {
   co_return co_await std::move(running);
 }
 
+/// Some of another request is here; empty lines are none.
+bool Connection::has_more_ahead() const noexcept { return rest_.find_first_not_of("\r\n") != std::string::npos; }
+
 asio::awaitable<bool> Connection::answer_request() {
   const base::Mono start = now();
   if (!may_start(start)) co_return co_await answer_refused();
@@ -89,6 +95,7 @@ asio::awaitable<bool> Connection::answer_request() {
   const bool head_only = method_ == "HEAD";
   HttpResponse response;
   std::exception_ptr error;
+  bool told_to_end = false;  // nothing new is begun then
   bool cancelled = false;
   if (found_ && found_->route) {
     HttpRequest request = parser_.take(std::move(found_->parameters), peer_);
@@ -103,9 +110,9 @@ asio::awaitable<bool> Connection::answer_request() {
     }
     handling_ = false;
     --server_->counts().in_flight;
-    cancelled = error && cancelled_;
-    if (cancelled_) co_await asio::this_coro::reset_cancellation_state();  // what follows is ours, and goes on
-    cancelled_ = false;
+    told_to_end = std::exchange(cancelled_, false);
+    cancelled = error && told_to_end;
+    if (told_to_end) co_await asio::this_coro::reset_cancellation_state();  // what follows is ours, and goes on
     if (cancelled) {
       response = plain_answer(503);
     } else if (error || !is_sound(response)) {
@@ -115,7 +122,7 @@ asio::awaitable<bool> Connection::answer_request() {
     response = without_route();
   }
   if (started_) server_->options().guard->finished(now() - start);
-  const bool closes = !keeps_alive || response.close || cancelled || server_->stopping();
+  const bool closes = !keeps_alive || response.close || told_to_end || (server_->stopping() && !has_more_ahead());
   const bool written = co_await write(response, head_only, closes);
   log(response.status, written, cancelled ? nullptr : error);
   co_return written && !closes;
@@ -138,7 +145,8 @@ asio::awaitable<bool> Connection::answer_refused() {
   const bool written = co_await write_all(server_->refusal(retry_after_s_), std::string_view());
   const base::Mono at = now();
   log(503, written, nullptr);
-  server_->options().guard->spent_refusing(at - began_, at.time_since_epoch());
+  // What its client takes to read is no cost of ours; how much of the rest was, is not known then.
+  if (!stuck_) server_->options().guard->spent_refusing(at - read_at_, at.time_since_epoch());
   co_return false;
 }
 

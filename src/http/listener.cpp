@@ -1,6 +1,7 @@
 #include "http/listener.hpp"
 
 #include <linux/filter.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -78,6 +79,11 @@ Listener::Took Listener::accept(tcp::socket& socket, std::string& peer) {
     // These are of one connection, which is gone: look at the next one.
     if (errno != EINTR && errno != ECONNABORTED && errno != EPROTO && errno != EPERM) return Took::Failed;
   }
+}
+
+bool Listener::has_waiting() {
+  pollfd listening{acceptor_.native_handle(), POLLIN, 0};  // -1, of a closed one, is never ready
+  return poll(&listening, 1, 0) == 1;
 }
 
 void Listener::wait(std::function<void()> ready) {

@@ -26,6 +26,8 @@ class Listener {
   [[nodiscard]] bool is_open() const { return acceptor_.is_open(); }
   /// Never blocks. The socket is open only for Took::Connection.
   [[nodiscard]] Took accept(boost::asio::ip::tcp::socket& socket, std::string& peer);
+  /// A connection is there to be accepted, as of now.
+  [[nodiscard]] bool has_waiting();
   /// Calls `ready` when there may be a connection; not when it is closed before.
   void wait(std::function<void()> ready);
   /// What the kernel may hold from now on; 0: as many as open() said.

@@ -15,7 +15,7 @@ namespace asio = boost::asio;
 
 constexpr std::size_t kScratchBytes = 64 << 10;
 constexpr int kAcceptsATurn = 64;                                    // then others get one
-constexpr Duration kAcceptPause = std::chrono::milliseconds(50);     // when there are no descriptors
+constexpr Duration kAcceptPause = std::chrono::milliseconds(50);     // when there are no descriptors, or no room
 constexpr Duration kLastHandshakes = std::chrono::milliseconds(50);  // a round trip or two
 constexpr Duration kLingerTime = std::chrono::seconds(2);            // for a client to read its last answer
 
@@ -85,8 +85,16 @@ ServerCore::Accepted ServerCore::accept_one() {
   const base::Mono now = clock_.mono();
   // At a stop all that the kernel has are taken: they are bounded by the backlog, and nobody else would serve them.
   if (!stopping_) {
-    if (open_ >= options_.max_connections) {
+    const bool full = open_ >= options_.max_connections;
+    // While nobody waits, none need give way, and the guard counts what it lets through.
+    if ((full || options_.guard != nullptr) && !listener_.has_waiting()) {
+      seen_empty_ = now;
+      wait_for_connections();
+      return Accepted::None;
+    }
+    if (full) {
       make_room();
+      accept_again_at(now + kAcceptPause);  // all were busy, or the one that was to give way has got a byte
       return Accepted::Later;
     }
     if (options_.guard != nullptr) {
@@ -120,7 +128,7 @@ void ServerCore::accept_again_at(base::Mono moment) {
   });
 }
 
-/// The connection that has been idle for longest gives way; when it has ended there is another look.
+/// The connection that has been idle for longest gives way, if there is one; when it has ended there is another look.
 void ServerCore::make_room() {
   auto* const oldest = deadlines_.oldest(kIdle);
   if (oldest == nullptr) return;
@@ -149,6 +157,8 @@ void ServerCore::ended() {
 void ServerCore::stop_accepting() {
   if (stopping_) return;
   stopping_ = true;
+  // Before any that are accepted now: a line is in the order in which its members began to wait.
+  while (auto* const idle = deadlines_.oldest(kIdle)) deadlines_.set(*idle, kLastCall, idle->since());
   if (listener_.is_open()) {
     listener_.drop_newcomers();
     accept_timer_.cancel();
@@ -158,7 +168,6 @@ void ServerCore::stop_accepting() {
   } else {
     port_closed_ = true;
   }
-  while (auto* const idle = deadlines_.oldest(kIdle)) deadlines_.set(*idle, kLastCall, idle->since());
   if (const auto next = deadlines_.next()) arm(*next);
 }
 

@@ -59,7 +59,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   [[nodiscard]] const base::Clock& clock() const noexcept { return clock_; }
   [[nodiscard]] const Routes& routes() const noexcept { return routes_; }
   [[nodiscard]] Route& route(std::size_t number) { return *handlers_[number]; }
-  /// Each answer ends its connection.
+  /// Each answer ends its connection, unless another request was sent ahead and is here.
   [[nodiscard]] bool stopping() const noexcept { return stopping_; }
   [[nodiscard]] std::span<char> scratch() noexcept { return scratch_; }
   /// Of an answer that is written now.

@@ -40,5 +40,22 @@ TEST(Listener, HoldsAsManyConnectionsAsItsBacklogSaysAndAgainThoseItWasOpenedWit
   EXPECT_EQ(connected(io, port, clients), 10);
 }
 
+TEST(Listener, KnowsWhetherAConnectionWaits) {
+  asio::io_context io;
+  Listener listener(io.get_executor());
+  EXPECT_FALSE(listener.has_waiting());
+  const std::uint16_t port = listener.open(HttpOptions()).value();
+  EXPECT_FALSE(listener.has_waiting());
+  std::vector<tcp::socket> clients;
+  EXPECT_EQ(connected(io, port, clients), 10);
+  EXPECT_TRUE(listener.has_waiting());
+  for (int number = 0; number < 10; ++number) {
+    tcp::socket socket(io);
+    std::string peer;
+    EXPECT_EQ(listener.accept(socket, peer), Listener::Took::Connection);
+  }
+  EXPECT_FALSE(listener.has_waiting());
+}
+
 }  // namespace
 }  // namespace galley::http

@@ -7,7 +7,9 @@
 #include <future>
 #include <mutex>
 #include <stdexcept>
+#include <thread>
 
+#include "base/clock.hpp"
 #include "base/event.hpp"
 #include "galley/runtime/current_task.hpp"
 #include "http/client.hpp"
@@ -158,6 +160,11 @@ TEST(HttpServer, RefusesWhatItCannotTakeWithItsOwnStatusAndCloses) {
       {chunked + "\r\n1;" + std::string(2'000, 'x'), 431},  // the head of a chunk without an end
       {post + "Transfer-Encoding: gzip\r\n\r\n", 400},
       {post + "Transfer-Encoding: chunked, gzip\r\n\r\n", 400},
+      {post + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 400},
+      {post + "Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", 400},  // one parser sees a body, another none
+      {post + "Transfer-Encoding: chunked, x, chunked\r\n\r\n0\r\n\r\n", 400},
+      {post + "Transfer-Encoding: chunked, chunked\r\nContent-Length: 2\r\n\r\nab", 400},
+      {chunked + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
       {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
       {"POST / HTTP/3.1\r\nHost: x\r\n\r\n", 505},
       {post + "Content-Length: 11\r\n\r\n", 413},
@@ -292,6 +299,30 @@ TEST(HttpServer, ClosesConnectionsThatAreIdleAndTellsTheSlowOnes) {
   EXPECT_TRUE(slower.ended());
 }
 
+TEST(HttpServer, GivesEachPartOfARequestItsOwnTime) {
+  HttpOptions options;
+  options.header_timeout = 100ms;
+  ServerThread running(options);
+  running.server().route("POST", "/", echo);
+  Client client(running.start());
+  const std::string request = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n";
+  client.send(request.substr(0, 1));
+  for (int turn = 0; turn < 3; ++turn) running.on_loop([] {});  // the byte is read
+  test::Event sent;
+  running.on_loop([&] {
+    const base::SystemClock clock;
+    const base::Mono until = clock.mono() + options.header_timeout;
+    while (clock.mono() < until) continue;
+    asio::post(running.io(), [&] {  // runs before the deadline does, which the loop has not seen yet
+      client.send(request.substr(1));
+      sent.set();
+    });
+  });
+  ASSERT_TRUE(sent.wait());
+  for (int turn = 0; turn < 3; ++turn) running.on_loop([] {});  // the head is read, and there is no body yet
+  EXPECT_EQ(client.ask("body").body, "POST  - body");
+}
+
 TEST(HttpServer, HasIdleConnectionsGiveWayWhenItIsFull) {
   HttpOptions options;
   options.max_connections = 2;
@@ -302,7 +333,8 @@ TEST(HttpServer, HasIdleConnectionsGiveWayWhenItIsFull) {
   Client slow(port);
   slow.send(get("/slow"));
   Client idle(port);
-  EXPECT_EQ(idle.ask(get("/")).status, 200);
+  while (running.stats().accepted < 2) std::this_thread::yield();
+  for (int asked = 0; asked < 3; ++asked) EXPECT_EQ(idle.ask(get("/")).status, 200);  // nobody waits for its place
   Client third(port);
   EXPECT_EQ(third.ask(get("/")).status, 200);
   EXPECT_TRUE(idle.ended());

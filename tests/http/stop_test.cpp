@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <list>
+#include <thread>
 
 #include "base/clock.hpp"
 #include "base/event.hpp"
@@ -117,6 +118,43 @@ TEST_F(StopTest, ServesARequestWhoseFirstByteHasCome) {
   EXPECT_TRUE(drained_.wait());
 }
 
+TEST_F(StopTest, AnswersWhatWasSentAheadAndEndsTheConnectionWithTheLastOfIt) {
+  start();
+  Client ahead = client();
+  ahead.send(get("/held") + get("/") + get("/") + "\r\n");
+  ASSERT_TRUE(entered_.wait());
+  drain();
+  let_go();
+  for (const bool is_last : {false, false, true}) {
+    const Answer answer = ahead.read();
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.has("Connection: close"), is_last);
+  }
+  EXPECT_TRUE(ahead.ended());
+  ahead.close();
+  EXPECT_TRUE(drained_.wait());
+}
+
+TEST_F(StopTest, ClosesWhoHasBeenIdleForLongerFirst) {
+  HttpOptions options;
+  options.idle_grace = 300ms;
+  start(options);
+  Client idle = client();
+  EXPECT_EQ(idle.ask(get("/")).status, 200);
+  const base::SystemClock clock;
+  const base::Mono until = clock.mono() + options.idle_grace;
+  while (clock.mono() < until) std::this_thread::yield();
+  Client fresh;
+  running_->on_loop([&] {  // it is accepted when the server stops
+    ASSERT_TRUE(fresh.connect(port_));
+    running_->server().drain([this] { drained_.set(); });
+  });
+  EXPECT_TRUE(idle.ended());
+  EXPECT_FALSE(fresh.was_closed());
+  EXPECT_TRUE(fresh.ended());
+  EXPECT_TRUE(drained_.wait());
+}
+
 TEST_F(StopTest, ServesThoseThatTheKernelHasConnectedAlready) {
   start();
   std::list<Client> waiting;
@@ -144,7 +182,7 @@ TEST_F(StopTest, CancelsWhatItsHandlersAwaitAndSaysSo) {
   Client stuck = client();
   stuck.send(get("/forever"));
   Client held = client();  // catches the cancellation, and answers all the same
-  held.send(get("/held"));
+  held.send(get("/held") + get("/held"));
   ASSERT_TRUE(entered_.wait());
   while (running_->stats().in_flight < 2) std::this_thread::yield();
   drain();
@@ -152,7 +190,9 @@ TEST_F(StopTest, CancelsWhatItsHandlersAwaitAndSaysSo) {
   const Answer answer = stuck.read();
   EXPECT_EQ(answer.status, 503);
   EXPECT_TRUE(answer.has("Connection: close"));
-  EXPECT_EQ(held.read().body, "held");
+  const Answer caught = held.read();
+  EXPECT_EQ(caught.body, "held");
+  EXPECT_TRUE(caught.has("Connection: close"));  // though there is another request
   stuck.close();
   held.close();
   EXPECT_TRUE(drained_.wait());
@@ -207,6 +247,22 @@ TEST_F(StopTest, OutOfDescriptorsItKeepsServingAndAcceptsLater) {
   }
   EXPECT_EQ(waits.read().status, 200);
   EXPECT_LT(running_->stats().accept_errors, 10'000);  // it has paused between its tries
+}
+
+TEST_F(StopTest, FullOfBusyConnectionsItLooksAgainWhenTheyAreIdle) {
+  HttpOptions options;
+  options.max_connections = 1;
+  start(options);
+  Client held = client();
+  held.send(get("/held"));
+  ASSERT_TRUE(entered_.wait());
+  Client waits = client();
+  waits.send(get("/"));
+  for (int turn = 0; turn < 3; ++turn) running_->on_loop([] {});  // it has been seen, and nobody could give way
+  let_go();
+  EXPECT_EQ(held.read().body, "held");
+  EXPECT_EQ(waits.read().status, 200);
+  EXPECT_TRUE(held.ended());
 }
 
 TEST_F(StopTest, AGuardSendsAwayWhoHasWaitedTooLongCountedFromTheKernelsStamp) {

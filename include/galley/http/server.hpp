@@ -134,7 +134,8 @@ class HttpServer {
   [[nodiscard]] Result<std::uint16_t> listen();
 
   /// No new connections: those that the kernel has are accepted yet, for 50 ms in which it takes no more, then the port
-  /// is closed. Each answer ends its connection; idle ones are closed (HttpOptions::idle_grace).
+  /// is closed. Each answer ends its connection, or the last of those to what was sent ahead; idle ones are closed
+  /// (HttpOptions::idle_grace).
   void stop_accepting();
   /// Calls `drained` once, when no connection is left, maybe before it returns. After stop_accepting().
   void drain(std::function<void()> drained);
