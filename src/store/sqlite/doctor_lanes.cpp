@@ -29,7 +29,8 @@
 #define GALLEY_LAST(r, limit) \
   "(substr(',' || " GALLEY_IDS(r) ", -length(',' || " limit ")) = ',' || " limit ")"
 #define GALLEY_COUNTS(r, limit, key) \
-  "(" key " = '' OR substr(" r ".holds, -1 - length(" key ")) = ':' || " key ") AND instr(',' || " GALLEY_IDS(r) " || ',', ',' || " limit " || ',') > 0" \
+  "(" key " = '' OR substr(" r ".holds, -1 - length(" key ")) = ':' || " key ")" \
+  " AND instr(',' || " GALLEY_IDS(r) " || ',', ',' || " limit " || ',') > 0" \
   " AND CASE WHEN " GALLEY_LAST(r, limit) " THEN " GALLEY_KEY(r) " ELSE '' END = " key
 #define GALLEY_PUT_TURNS \
   "INSERT OR REPLACE INTO galley_turns (lane, under, standing, rank, job, keyed) SELECT w.id, k.under, k.standing," \
