@@ -41,7 +41,10 @@ class Children::State final : public WaitSource, public std::enable_shared_from_
     cancelled_outside_ = true;
     cancel_children();
   }
-  void abandon(Waiter&) override { waiter_.outcome = Waiter::Outcome::Cancelled; }
+  bool abandon(Waiter&) override {
+    waiter_.outcome = Waiter::Outcome::Cancelled;
+    return true;  // one executor: nobody completes it meanwhile
+  }
 
   void cancel_children() {
     const auto self = shared_from_this();

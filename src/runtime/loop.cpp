@@ -35,6 +35,7 @@ void Loop::run() { core_->run(); }
 void Loop::stop() noexcept { core_->stop(); }
 
 bool Loop::enter_inbox() noexcept { return core_->inbox.enter(); }
+void Loop::leave_inbox() noexcept { core_->inbox.leave(1); }
 void Loop::push_inbox(runtime::LoopNode* node) noexcept { core_->push_inbox(node); }
 void Loop::defer_error(std::exception_ptr error) noexcept { core_->defer_error(std::move(error)); }
 void Loop::push_immediate(runtime::LoopNode* node) noexcept { core_->push_immediate(node, true); }

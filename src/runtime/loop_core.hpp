@@ -152,6 +152,7 @@ class LoopCore final : public LoopTurns {
   void run_poll(bool may_sleep, bool posted);
   void run_nodes(LoopPhase in, NodeList& waiting, NodeList& running);
   void rest();
+  void sleep_in_kernel();
   void look();
   void warn();
   void account();

@@ -1,6 +1,7 @@
 #include "runtime/loop_reactor.hpp"
 
 #include <algorithm>
+#include <boost/asio/system_timer.hpp>
 #include <memory>
 
 #include "base/assert.hpp"
@@ -24,6 +25,9 @@ struct SchedulerQueue {
 struct SchedulerMutex {
   friend constexpr auto revealed(SchedulerMutex);
 };
+struct SchedulerInterrupted {
+  friend constexpr auto revealed(SchedulerInterrupted);
+};
 struct SchedulerWork {
   friend constexpr auto revealed(SchedulerWork);
 };
@@ -36,8 +40,11 @@ struct TimerHeap {
 using SteadyTraits =
     detail::chrono_time_traits<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>>;
 using SteadyService = detail::deadline_timer_service<SteadyTraits>;
+using SystemService = detail::deadline_timer_service<
+    detail::chrono_time_traits<std::chrono::system_clock, boost::asio::wait_traits<std::chrono::system_clock>>>;
 template struct Reveal<&detail::scheduler::op_queue_, SchedulerQueue>;
 template struct Reveal<&detail::scheduler::mutex_, SchedulerMutex>;
+template struct Reveal<&detail::scheduler::task_interrupted_, SchedulerInterrupted>;
 template struct Reveal<&detail::scheduler::outstanding_work_, SchedulerWork>;
 template struct Reveal<&SteadyService::timer_queue_, ServiceTimers>;
 template struct Reveal<&detail::timer_queue<SteadyTraits>::heap_, TimerHeap>;
@@ -46,9 +53,13 @@ LoopReactor& LoopReactor::install(boost::asio::io_context& context, LoopTurns& l
   auto made = std::make_unique<LoopReactor>(context, loop);
   boost::asio::add_service<detail::reactor>(context, made.get());
   LoopReactor& reactor = *made.release();
-  auto& service = boost::asio::use_service<SteadyService>(context);  // adds its queue, and the reactor to the scheduler
+  // Each adds its queue, and the first the reactor to the scheduler. The queue that is added last is asked first: the
+  // divider; then the steady timers, so that `due` begins with theirs. A service that is made later, of yet another
+  // clock, comes before the divider, so its timers are among `io`.
+  boost::asio::use_service<SystemService>(context);
+  auto& service = boost::asio::use_service<SteadyService>(context);
   reactor.steady_ = &(service.*revealed(ServiceTimers{}));
-  reactor.add_timer_queue(reactor.divider_);  // the last one that is added is asked first
+  reactor.add_timer_queue(reactor.divider_);
   return reactor;
 }
 
@@ -113,6 +124,17 @@ void LoopReactor::note_due() {
 void LoopReactor::take_posted() {
   detail::conditionally_enabled_mutex::scoped_lock lock(scheduler_.*revealed(SchedulerMutex{}));
   ready.push(scheduler_.*revealed(SchedulerQueue{}));
+}
+
+bool LoopReactor::begin_sleep() {
+  {
+    detail::conditionally_enabled_mutex::scoped_lock lock(scheduler_.*revealed(SchedulerMutex{}));
+    ready.push(scheduler_.*revealed(SchedulerQueue{}));
+    if (!ready.empty()) return false;
+    scheduler_.*revealed(SchedulerInterrupted{}) = false;  // so the next post interrupts, and so does stop()
+  }
+  scheduler_.work_finished();  // what the loop has counted for itself (LoopCore::begin_run)
+  return true;
 }
 
 long LoopReactor::outstanding_work() {

@@ -42,6 +42,12 @@ class LoopReactor final : public boost::asio::detail::epoll_reactor {
   void look(bool sleep);
   /// What was posted to the scheduler by other threads, and from outside run(): into `ready`.
   void take_posted();
+  /// Before a sleep. False, and in `ready`: something was posted since the scheduler has called. The interrupt that
+  /// told so may have been consumed by a look that did not sleep, and no post after it would interrupt again. Between
+  /// true and end_sleep() the loop counts as no work, so whoever drops the last work guard stops the scheduler, which
+  /// ends the sleep.
+  [[nodiscard]] bool begin_sleep();
+  void end_sleep() { scheduler_.work_started(); }
   /// What was posted by the handlers that were run here: into `ready`.
   void take_own() { ready.push(thread_->private_op_queue); }
   [[nodiscard]] bool has_own() const noexcept { return !thread_->private_op_queue.empty(); }
@@ -65,7 +71,8 @@ class LoopReactor final : public boost::asio::detail::epoll_reactor {
   Operations io;      ///< descriptors that are ready
   Operations timers;  ///< that were due
   Operations ready;   ///< posted functions
-  /// When the steady timers of the last look were due, in the order of `timers`; nanoseconds of the monotonic clock.
+  /// When the steady timers of the last look were due, in the order of `timers`, which has those of the system clock
+  /// behind them; nanoseconds of the monotonic clock.
   std::vector<std::int64_t> due;
 
  private:
@@ -80,7 +87,8 @@ class LoopReactor final : public boost::asio::detail::epoll_reactor {
                                                               boost::asio::wait_traits<std::chrono::steady_clock>>;
   using TimerQueue = boost::asio::detail::timer_queue<TimerTraits>;
 
-  /// A queue without timers, which is asked before the others, after all descriptors: so it sees where `io` ends.
+  /// A queue without timers, which is asked before those of the timers, after all descriptors: so it sees where `io`
+  /// ends.
   class Divider final : public TimerQueue {
    public:
     explicit Divider(LoopReactor& reactor) : reactor_(reactor) {}

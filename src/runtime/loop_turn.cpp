@@ -175,29 +175,42 @@ void LoopCore::rest() {
   enter(LoopPhase::Poll);
   account();
   account_phase();
+  reactor_->take_own();
+  if (waits_here()) return;  // on_lag has queued it
   const bool alone =
       reactor_->outstanding_work() <= 1;  // before the inbox: whoever posts and then drops its guard is seen
   asleep_.store(true);
   if (inbox.empty() && !errors_wait()) {
     if (alone) {
       context->stop();
-    } else {
-      const std::int64_t began = last_;
-      heartbeat.busy_since_ns.store(0, std::memory_order_relaxed);
-      sleeping_since_.store(began);
-      reactor_->look(true);
-      last_ = looked_ = resynced_ = std::max(last_, clock_.resync());
-      next_due_ = 0;
-      meter_.idle.add(last_ - began);
-      phase_began_ = last_;
-      turn_began_.store(last_, std::memory_order_relaxed);
-      sleeping_since_.store(0);
-      heartbeat.busy_since_ns.store(last_, std::memory_order_relaxed);
-      heartbeat.awake();
-      reactor_->take_posted();
+    } else if (reactor_->begin_sleep()) {
+      sleep_in_kernel();
     }
   }
   asleep_.store(false, std::memory_order_relaxed);
+}
+
+void LoopCore::sleep_in_kernel() {
+  const std::int64_t began = last_;
+  heartbeat.busy_since_ns.store(0, std::memory_order_relaxed);
+  sleeping_since_.store(began);
+  if (!context->stopped()) reactor_->look(true);
+  reactor_->end_sleep();
+  last_ = looked_ = resynced_ = std::max(last_, clock_.resync());
+  next_due_ = 0;
+  meter_.idle.add(last_ - began);
+  phase_began_ = last_;
+  turn_began_.store(last_, std::memory_order_relaxed);
+  sleeping_since_.store(0);
+  heartbeat.busy_since_ns.store(last_, std::memory_order_relaxed);
+  heartbeat.awake();
+  reactor_->take_posted();
+  // The end of the last work outside has stopped the scheduler, which knows nothing of what was queued here before.
+  // Where there is work, it was stopped by somebody.
+  if ((!inbox.empty() || errors_wait() || waits_here()) && context->stopped() && reactor_->outstanding_work() <= 1) {
+    context->restart();
+    if (stopping_.load()) context->stop();
+  }
 }
 
 void LoopCore::look() {

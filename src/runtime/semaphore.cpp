@@ -93,13 +93,15 @@ class SemaphoreCore final : public WaitSource, public std::enable_shared_from_th
     }
     ready.complete_all();
   }
-  void abandon(Waiter& waiter) override {
+  bool abandon(Waiter& waiter) override {
     WaitList ready;
     {
       const std::lock_guard lock(mutex_);
-      if (leave(waiter)) grant(ready);
+      if (!leave(waiter)) return false;
+      grant(ready);
     }
     ready.complete_all();
+    return true;
   }
 
   std::size_t available() const {

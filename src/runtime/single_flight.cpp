@@ -75,10 +75,11 @@ void Flight::cancel(Waiter& waiter) {
   waiter.complete();
 }
 
-void Flight::abandon(Waiter& waiter) {
-  if (!WaitList::has(waiter)) return;
+bool Flight::abandon(Waiter& waiter) {
+  if (!WaitList::has(waiter)) return false;
   line_.remove(waiter);
   --callers_;
+  return true;
 }
 
 void Flight::ended() {

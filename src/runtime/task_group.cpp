@@ -119,9 +119,11 @@ class TaskGroup::State final : public detail::WaitSource, public std::enable_sha
     }
     waiter.complete();
   }
-  void abandon(detail::Waiter& waiter) override {
+  bool abandon(detail::Waiter& waiter) override {
     const std::lock_guard lock(mutex_);
-    if (detail::WaitList::has(waiter)) joining_.remove(waiter);
+    if (!detail::WaitList::has(waiter)) return false;
+    joining_.remove(waiter);
+    return true;
   }
 
  private:

@@ -4,7 +4,9 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/system/system_error.hpp>
+#include <condition_variable>
 #include <mutex>
 #include <utility>
 
@@ -22,7 +24,11 @@ class WaitingService final : public asio::execution_context::service {
   using key_type = WaitingService;
   static asio::execution_context::id id;
 
-  explicit WaitingService(asio::execution_context& context) : service(context) {}
+  /// Services end in the reverse order of their beginnings. The strands' has to end after this one: while it does, Asio
+  /// 1.81 adds to a strand's queue without a lock what another thread posts, and loses it.
+  explicit WaitingService(asio::execution_context& context) : service(context) {
+    asio::use_service<asio::detail::strand_executor_service>(context);
+  }
 
   void add(Waiter& waiter) {
     const std::lock_guard lock(mutex_);
@@ -31,36 +37,61 @@ class WaitingService final : public asio::execution_context::service {
     if (first_ != nullptr) first_->service_previous_ = &waiter;
     first_ = &waiter;
   }
-  void remove(Waiter& waiter) {
-    const std::lock_guard lock(mutex_);
+  /// By whoever completes the waiter, on any thread, around the post: the context is there until end().
+  void begin(Waiter& waiter) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return looked_at_ != &waiter; });
     unlink(waiter);
+    ++posting_;
+  }
+  void end() {
+    const std::lock_guard lock(mutex_);
+    --posting_;
+    if (ending_) changed_.notify_all();  // under the lock: this is gone as soon as it is free
   }
 
  private:
   void unlink(Waiter& waiter) noexcept {
-    if (waiter.service_ == nullptr) return;
     (waiter.service_previous_ != nullptr ? waiter.service_previous_->service_next_ : first_) = waiter.service_next_;
     if (waiter.service_next_ != nullptr) waiter.service_next_->service_previous_ = waiter.service_previous_;
     waiter.service_ = nullptr;
     waiter.service_next_ = waiter.service_previous_ = nullptr;
   }
-  Waiter* take_first() {
-    const std::lock_guard lock(mutex_);
-    Waiter* const waiter = first_;
-    if (waiter != nullptr) unlink(*waiter);
-    return waiter;
-  }
+  /// Each waiter is somebody's alone: of whoever has taken it out of its source's line, this or a thread that completes
+  /// it. The latter is waited for, so that nothing is posted to a context that is gone.
   void shutdown() override {
-    while (Waiter* const waiter = take_first()) {
-      waiter->source_.abandon(*waiter);
-      const Waiter::Handler last =
-          std::move(*waiter->handler_);  // its end hands the frame to the context's own shutdown
-      waiter->handler_.reset();
+    std::unique_lock lock(mutex_);
+    ending_ = true;
+    while (Waiter* const waiter = first_) {
+      looked_at_ = waiter;  // and so not completed, nor destroyed, before it has been asked about
+      lock.unlock();
+      const bool taken = waiter->source_.abandon(*waiter);
+      lock.lock();
+      looked_at_ = nullptr;
+      changed_.notify_all();
+      if (taken) {
+        unlink(*waiter);
+        lock.unlock();
+        destroy(*waiter);
+        lock.lock();
+      } else {
+        changed_.wait(lock, [&] { return first_ != waiter && posting_ == 0; });
+      }
     }
+    changed_.wait(lock, [this] { return posting_ == 0; });
+  }
+  static void destroy(Waiter& waiter) {
+    // Its end hands the frame to the context's own shutdown.
+    const Waiter::Handler last = std::move(*waiter.handler_);
+    waiter.handler_.reset();
   }
 
   std::mutex mutex_;
+  std::condition_variable changed_;
   Waiter* first_ = nullptr;
+  Waiter* looked_at_ = nullptr;  ///< by shutdown()
+  int posting_ = 0;
+  bool ending_ = false;
 };
 
 asio::execution_context::id WaitingService::id;
@@ -85,10 +116,14 @@ struct StartWaiting {
 
 void Waiter::complete() {
   GALLEY_ASSERT(handler_.has_value());
-  service_->remove(*this);
-  Handler handler = std::move(*handler_);
-  handler_.reset();
-  asio::post(std::move(handler));
+  WaitingService& service = *service_;
+  service.begin(*this);
+  {
+    Handler handler = std::move(*handler_);
+    handler_.reset();
+    asio::post(std::move(handler));
+  }
+  service.end();
 }
 
 asio::awaitable<void> wait(Waiter& waiter) {

@@ -14,8 +14,7 @@ namespace {
 /// After a deadline a thread may be between two tasks, and end or begin one in a moment: it is looked at so often.
 constexpr int kLooks = 50;
 constexpr Duration kBetweenLooks = std::chrono::milliseconds(1);
-constexpr Duration kLongestWait = std::chrono::hours(1);             // so that "never" is not handed to the system
-constexpr Duration kLongestDeadline = std::chrono::hours(24 * 365);  // nor a sum that overflows
+constexpr Duration kLongestWait = std::chrono::hours(1);  // so that "never" is not handed to the system
 
 }  // namespace
 
@@ -32,12 +31,17 @@ void WorkerPool::Impl::discard_queued() {
 
 void WorkerPool::Impl::cancel_running() {
   cancelled_ = true;
-  const std::lock_guard lock(control_mutex_);
-  const auto cancel = [](const std::unique_ptr<Dispatcher>& dispatcher) {
-    for (auto& worker : dispatcher->workers) worker->request_stop();
-  };
-  std::for_each(dispatchers_.begin(), dispatchers_.end(), cancel);
-  std::for_each(retired_.begin(), retired_.end(), cancel);
+  std::vector<std::stop_source> sources;
+  {
+    const std::lock_guard lock(control_mutex_);
+    const auto cancel = [&sources](const std::unique_ptr<Dispatcher>& dispatcher) {
+      for (auto& worker : dispatcher->workers) sources.push_back(worker->mark_stopped());
+    };
+    std::for_each(dispatchers_.begin(), dispatchers_.end(), cancel);
+    std::for_each(retired_.begin(), retired_.end(), cancel);
+  }
+  // Calls the tasks' own callbacks, which may call the pool: not under the lock.
+  for (auto& source : sources) source.request_stop();
 }
 
 std::int64_t WorkerPool::Impl::begin_close(CloseMode mode) {

@@ -88,9 +88,10 @@ void WorkerPool::Impl::retire_last() {
 }
 
 Result<void> WorkerPool::Impl::resize(int dispatchers) {
+  Dispatchers gone;  // after the lock
   const std::lock_guard lock(control_mutex_);
   if (closing()) return Error{Errc::WrongState, "the pool is closed"};
-  reap_retired();
+  gone = reap_retired();
   const int before = size_;
   while (size_ > dispatchers) retire_last();
   while (size_ < dispatchers) {
@@ -113,20 +114,23 @@ void WorkerPool::Impl::thread_ended() {
 /// All threads have ended, or are about to.
 void WorkerPool::Impl::join_all() {
   end_supervisor();  // it may be about to resize
+  Dispatchers gone;  // after the lock
   const std::lock_guard lock(control_mutex_);
   std::move(dispatchers_.begin(), dispatchers_.end(), std::back_inserter(retired_));
   dispatchers_.clear();
   for (auto& dispatcher : retired_) take_out(*dispatcher);
-  retired_.clear();
+  gone.swap(retired_);
 }
 
-/// Those whose threads have ended.
-void WorkerPool::Impl::reap_retired() {
-  retired_.remove_if([this](std::unique_ptr<Dispatcher>& dispatcher) {
-    if (dispatcher->alive > 0) return false;
-    take_out(*dispatcher);
-    return true;
-  });
+WorkerPool::Impl::Dispatchers WorkerPool::Impl::reap_retired() {
+  Dispatchers gone;
+  for (auto at = retired_.begin(); at != retired_.end();) {
+    const auto one = at++;
+    if ((*one)->alive > 0) continue;
+    take_out(**one);
+    gone.splice(gone.end(), retired_, one);
+  }
+  return gone;
 }
 
 void WorkerPool::Impl::take_out(Dispatcher& dispatcher) {

@@ -18,6 +18,9 @@
 
 namespace galley {
 
+/// Of what a program gives as a limit of time, so that no sum of it and a moment overflows.
+inline constexpr Duration kLongestDeadline = std::chrono::hours(24 * 365);
+
 class WorkerPool::Impl {
  public:
   explicit Impl(PoolOptions options);
@@ -42,6 +45,7 @@ class WorkerPool::Impl {
   enum class State : std::uint8_t { Open, Closing, Closed };
   struct Dispatcher;
   class Worker;
+  using Dispatchers = std::list<std::unique_ptr<Dispatcher>>;
   struct Guarded;
   struct GuardedTask;
   class Named;
@@ -87,7 +91,8 @@ class WorkerPool::Impl {
   [[nodiscard]] Result<void> add_dispatcher();
   void start_thread(Worker& worker);
   void retire_last();
-  void reap_retired();
+  /// Of threads that have ended. They are destroyed, and their states with them, outside of the lock.
+  [[nodiscard]] Dispatchers reap_retired();
   void take_out(Dispatcher& dispatcher);
   void thread_ended();
   void discard_queued();
@@ -139,7 +144,7 @@ class WorkerPool::Impl {
 
   mutable std::mutex control_mutex_;  ///< dispatchers_, retired_; taken before room_mutex_
   std::vector<std::unique_ptr<Dispatcher>> dispatchers_;
-  std::list<std::unique_ptr<Dispatcher>> retired_;  ///< their threads have ended, or are about to
+  Dispatchers retired_;  ///< their threads have ended, or are about to
   std::atomic<int> size_{0};
   std::atomic<int> unfinished_{0};  ///< on demand: tasks that run, wait, or are about to
   std::atomic<int> started_{0};     ///< on demand: threads of dispatchers_; changed under control_mutex_
@@ -197,7 +202,8 @@ class WorkerPool::Impl::Worker final : public TaskContext {
   /// Of its task, by its own thread.
   void limit(base::Mono until);
   void ended() noexcept;
-  void request_stop() noexcept;
+  /// Its task is to stop. Gives what the caller requests that of, outside of all locks: the task's callbacks run then.
+  [[nodiscard]] std::stop_source mark_stopped() noexcept;
   /// Of a task that runs another one within itself.
   struct Limits {
     std::optional<std::stop_source> stop;
@@ -207,8 +213,8 @@ class WorkerPool::Impl::Worker final : public TaskContext {
   /// Around the inner one, which has limits of its own. Gives until when the outer one may run.
   [[nodiscard]] Limits set_aside();
   base::Mono bring_back(Limits outer) noexcept;
-  /// Asks its task to stop where its time is over. Gives until when it may run, as long as that is to come.
-  base::Mono stop_if_overdue(base::Mono now) noexcept;
+  /// The same where its task's time is over. Gives until when it may run, as long as that is to come.
+  base::Mono mark_if_overdue(base::Mono now, std::vector<std::stop_source>& overdue);
   std::atomic<bool> busy{false};
   std::atomic<std::int64_t> completed{0}, failed{0};
   std::thread thread;

@@ -45,7 +45,7 @@ struct WorkerPool::Impl::Guarded {
       return;
     }
     if (run_timeout > Duration{0}) {
-      const base::Mono until = pool->clock_.mono() + run_timeout;
+      const base::Mono until = pool->clock_.mono() + std::min(run_timeout, kLongestDeadline);
       worker.limit(until);
       pool->run_limit_set(until);
     }
@@ -66,7 +66,9 @@ std::unique_ptr<WorkerPool::Impl::Guarded> WorkerPool::Impl::guard(Task& task, c
   auto guarded = std::make_unique<Guarded>();
   guarded->pool = this;
   guarded->task = std::move(task);
-  if (options.queue_timeout > Duration{0}) guarded->drop_at = clock_.mono() + options.queue_timeout;
+  if (options.queue_timeout > Duration{0}) {
+    guarded->drop_at = clock_.mono() + std::min(options.queue_timeout, kLongestDeadline);
+  }
   guarded->run_timeout = options.run_timeout;
   guarded->on_dropped = options.on_dropped;
   if (!options.name.empty()) guarded->info.emplace(options.name, boost::source_location());
@@ -220,7 +222,7 @@ Submitted WorkerPool::Impl::block_for_room(Duration patience, Task& task, const 
     take_back(whole);
     return Submitted::Full;
   }
-  if (answer.wait_for(patience) == std::future_status::ready) return answer.get();
+  if (answer.wait_for(std::min(patience, kLongestDeadline)) == std::future_status::ready) return answer.get();
   auto back = stop_waiting(ticket);
   if (!back) return answer.get();  // it is being admitted or refused just now
   take_back(*back);

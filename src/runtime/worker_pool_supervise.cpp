@@ -62,12 +62,17 @@ void WorkerPool::Impl::supervise() {
 /// The next moment at which one will be overdue.
 base::Mono WorkerPool::Impl::stop_overdue(base::Mono now) {
   base::Mono next = base::Mono::max();
-  const std::lock_guard lock(control_mutex_);
-  const auto look = [&](const std::unique_ptr<Dispatcher>& dispatcher) {
-    for (auto& worker : dispatcher->workers) next = std::min(next, worker->stop_if_overdue(now));
-  };
-  std::for_each(dispatchers_.begin(), dispatchers_.end(), look);
-  std::for_each(retired_.begin(), retired_.end(), look);
+  std::vector<std::stop_source> overdue;
+  {
+    const std::lock_guard lock(control_mutex_);
+    const auto look = [&](const std::unique_ptr<Dispatcher>& dispatcher) {
+      for (auto& worker : dispatcher->workers) next = std::min(next, worker->mark_if_overdue(now, overdue));
+    };
+    std::for_each(dispatchers_.begin(), dispatchers_.end(), look);
+    std::for_each(retired_.begin(), retired_.end(), look);
+  }
+  // Calls the tasks' own callbacks, which may call the pool: not under the lock.
+  for (auto& source : overdue) source.request_stop();
   return next;
 }
 

@@ -82,29 +82,21 @@ base::Mono WorkerPool::Impl::Worker::bring_back(Limits outer) noexcept {
   return outer.run_until;
 }
 
-base::Mono WorkerPool::Impl::Worker::stop_if_overdue(base::Mono now) noexcept {
-  std::stop_source source{std::nostopstate};
-  {
-    const std::lock_guard lock(mutex_);
-    if (run_until_ > now) return run_until_;
-    run_until_ = base::Mono::max();
-    stop_requested_ = true;
-    if (stop_) source = *stop_;
-  }
-  source.request_stop();  // may call the task's own callbacks: not under the lock
+base::Mono WorkerPool::Impl::Worker::mark_if_overdue(base::Mono now, std::vector<std::stop_source>& overdue) {
+  const std::lock_guard lock(mutex_);
+  if (run_until_ > now) return run_until_;
+  if (stop_) overdue.push_back(*stop_);
+  run_until_ = base::Mono::max();
+  stop_requested_ = true;
   return base::Mono::max();
 }
 
-void WorkerPool::Impl::Worker::request_stop() noexcept {
-  std::stop_source source{std::nostopstate};
-  {
-    const std::lock_guard lock(mutex_);
-    if (!busy) return;
-    touched_ = true;
-    stop_requested_ = true;
-    if (stop_) source = *stop_;
-  }
-  source.request_stop();
+std::stop_source WorkerPool::Impl::Worker::mark_stopped() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (!busy) return std::stop_source(std::nostopstate);
+  touched_ = true;
+  stop_requested_ = true;
+  return stop_ ? *stop_ : std::stop_source(std::nostopstate);
 }
 
 const std::string* WorkerPool::Impl::Worker::name_task(const std::string* name) noexcept {
@@ -120,7 +112,7 @@ std::optional<std::string> WorkerPool::Impl::Worker::running() const {
 }
 
 /// What was meant for the task that has ended must not reach the next one. Only this thread and the supervisor, which
-/// looks at a limit that this thread has set, mark a worker as touched while it is of use; request_stop() comes with
+/// looks at a limit that this thread has set, mark a worker as touched while it is of use; mark_stopped() comes with
 /// the end of the pool, and what it leaves behind is right for the next task too.
 void WorkerPool::Impl::Worker::ended() noexcept {
   busy.store(false, std::memory_order_release);

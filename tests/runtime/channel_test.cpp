@@ -3,8 +3,11 @@
 #include "galley/runtime/channel.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <memory>
 #include <numeric>
 #include <random>
+#include <string>
 #include <thread>
 
 #include "galley/runtime/with_timeout.hpp"
@@ -65,6 +68,48 @@ TEST_P(ChannelOf, KeepsTheOrderAndWaitsWhenItIsFull) {
   EXPECT_EQ(received, numbers(100));
 }
 INSTANTIATE_TEST_SUITE_P(Capacity, ChannelOf, testing::Values(0, 1, 2, 7, 100, 1'000));
+
+struct Bare {
+  std::string text;
+};
+struct Owner {
+  std::string text;
+  Owner() = default;
+};
+template <class F>
+constexpr bool refuses_in_place(const F&) {
+  return !detail::kSafeToSend<F, std::function<void()>>;
+}
+
+TEST(Channel, RefusesWhatTheCompilerWouldDestroyTwice) {
+  static_assert(!detail::kSafeToSend<Bare, Bare> && !detail::kSafeToSend<Bare, Owner>);
+  static_assert(detail::kSafeToSend<Owner, Owner> && detail::kSafeToSend<std::string, Owner>);
+  static_assert(detail::kSafeToSend<Bare&, Owner> && detail::kSafeToSend<const char(&)[2], std::string>);
+  static_assert(detail::kSafeToSend<std::unique_ptr<int>, std::shared_ptr<int>>);
+  const std::string text = "a text that is too long to stand in the string itself";
+  EXPECT_TRUE(refuses_in_place([text] {}));
+  EXPECT_FALSE(refuses_in_place([&text] {}));  // owns nothing
+}
+
+asio::awaitable<void> send_functions(Channel<std::function<std::string()>>& channel) {
+  const std::string text = "a text that is too long to stand in the string itself";
+  const auto named = [text] { return text; };
+  EXPECT_EQ(co_await channel.send(named), Sent::Accepted);
+  std::function<std::string()> whole = named;
+  EXPECT_EQ(co_await channel.send(std::move(whole)), Sent::Accepted);
+  auto braced = channel.send({});
+  EXPECT_EQ(co_await std::move(braced), Sent::Accepted);
+}
+
+TEST(Channel, TakesWhatBecomesAValue) {
+  asio::io_context context(1);
+  Channel<std::function<std::string()>> channel(3);
+  const Started sender(context, send_functions(channel));
+  context.run();
+  EXPECT_EQ((*channel.try_receive())(), "a text that is too long to stand in the string itself");
+  EXPECT_EQ((*channel.try_receive())(), "a text that is too long to stand in the string itself");
+  EXPECT_FALSE(*channel.try_receive());
+}
 
 TEST(Channel, ServesReceiversInTheirOrder) {
   asio::io_context context(1);

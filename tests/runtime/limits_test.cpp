@@ -276,6 +276,13 @@ TEST(ForEachLimit, TakesItemsThatNeverWaitAndNoItemsAtAll) {
   EXPECT_EQ(sum, 499'500);
 }
 
+template <class Items>
+concept TakenByForEach = requires(Items items, asio::awaitable<int> (*f)(int)) {
+  for_each_limit(items, 1, f);
+};
+static_assert(TakenByForEach<std::vector<int>> && TakenByForEach<const std::vector<int>>);
+static_assert(!TakenByForEach<std::ranges::istream_view<int>>);  // to count them would consume them
+
 TEST(ForEachLimit, RefusesALimitOfNone) {
   int sum = 0;
   const std::vector<int> numbers = up_to(3);

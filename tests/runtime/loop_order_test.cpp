@@ -7,6 +7,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/system_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <iostream>
 #include <stdexcept>
@@ -108,11 +109,12 @@ TEST(LoopOrder, AnImmediateOfAnImmediateWaitsATurn) {
   EXPECT_THAT(order, ElementsAre("turn", "first", "second", "turn", "third"));
 }
 
-TEST(LoopOrder, ATimerThatIsDueRunsBeforeIoThatIsReady) {
+template <class Timer>
+void expect_timer_before_io() {
   Words order;
   Loop loop;
   Readable io(loop);
-  asio::steady_timer timer(loop.context());
+  Timer timer(loop.context());
   loop.immediate([&] {
     timer.expires_after(std::chrono::seconds(-1));
     timer.async_wait([&](boost::system::error_code) { order.emplace_back("timer"); });
@@ -121,6 +123,11 @@ TEST(LoopOrder, ATimerThatIsDueRunsBeforeIoThatIsReady) {
   });
   loop.run();
   EXPECT_THAT(order, ElementsAre("timer", "io"));
+}
+
+TEST(LoopOrder, ATimerThatIsDueRunsBeforeIoThatIsReady) {
+  expect_timer_before_io<asio::steady_timer>();
+  expect_timer_before_io<asio::system_timer>();
 }
 
 /// Queues itself until it is told to end.

@@ -178,6 +178,22 @@ TEST(LoopInbox, RefusesWhatIsAboveItsCapacityAndLeavesItToTheCaller) {
   EXPECT_EQ(ran, 3);
 }
 
+struct FailsToMove {
+  FailsToMove() = default;
+  FailsToMove(const FailsToMove&) { throw std::runtime_error("no copy"); }
+  void operator()() const {}
+};
+
+TEST(LoopInbox, HasItsPlaceAgainAfterAFunctionThatCouldNotBeCopied) {
+  LoopOptions options;
+  options.inbox_capacity = 1;
+  Loop loop(options);
+  const FailsToMove broken;
+  EXPECT_THROW(static_cast<void>(loop.post(broken)), std::runtime_error);
+  EXPECT_EQ(loop.stats().inbox, 0u);
+  EXPECT_TRUE(loop.post([] {}));
+}
+
 TEST(LoopInbox, IsSeenWhenTheLastWorkGuardGoesAtTheSameTime) {
   for (int i = 0; i < 300; ++i) {
     Loop loop;

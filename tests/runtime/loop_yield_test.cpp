@@ -5,11 +5,16 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <numeric>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "base/ticks.hpp"
+#include "galley/runtime/named_executor.hpp"
 #include "galley/runtime/yield.hpp"
 #include "runtime/rethrow.hpp"
 
@@ -177,23 +182,43 @@ TEST(Budget, KeepsReadyOperationsFromStarvingTheirLoop) {
   EXPECT_LE(taken, 4 * kBudget);
 }
 
-const TaskInfo* task_after_yield = nullptr;
+std::vector<std::string> tasks_after_yield;
 
 asio::awaitable<void> yield_in_a_task() {
   co_await yield();
-  task_after_yield = current_task();
+  const TaskInfo* const task = current_task();
+  tasks_after_yield.push_back(task == nullptr ? "none" : task->name);
 }
 
 TEST(Yield, ComesBackInTheTaskThatYielded) {
-  const TaskInfo task("cleaner", BOOST_CURRENT_LOCATION);
   Loop loop;
-  loop.immediate([&] {
-    const TaskScope scope(&task);
-    asio::co_spawn(loop.context(), yield_in_a_task(), kRethrow);  // runs at once, until it yields
-  });
+  asio::co_spawn(named_executor(loop.get_executor(), "cleaner"), yield_in_a_task(), kRethrow);
+  const asio::any_io_executor strand = asio::make_strand(loop.get_executor());
+  asio::co_spawn(named_executor(strand, "sweeper"), yield_in_a_task(), kRethrow);
   loop.run();
-  EXPECT_EQ(task_after_yield, &task);
+  EXPECT_THAT(tasks_after_yield, ElementsAre("cleaner", "sweeper"));
   EXPECT_EQ(current_task(), nullptr);
+
+  tasks_after_yield.clear();
+  asio::io_context plain;
+  asio::co_spawn(named_executor(plain.get_executor(), "polisher"), yield_in_a_task(), kRethrow);
+  plain.run();
+  EXPECT_THAT(tasks_after_yield, ElementsAre("polisher"));
+  tasks_after_yield.clear();
+}
+
+asio::awaitable<void> spawn_on(asio::any_io_executor executor) {
+  asio::co_spawn(executor, yield_in_a_task(), kRethrow);  // runs at once, inside this task, until it yields
+  co_return;
+}
+
+TEST(Yield, ForgetsATaskThatOnlyStartedTheOneThatYielded) {
+  Loop loop;
+  asio::co_spawn(named_executor(loop.get_executor(), "a parent with a long name, which is on the heap"),
+                 spawn_on(loop.get_executor()), kRethrow);
+  loop.run();
+  EXPECT_THAT(tasks_after_yield, ElementsAre("none"));
+  tasks_after_yield.clear();
 }
 
 }  // namespace

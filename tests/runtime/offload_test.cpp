@@ -88,6 +88,7 @@ struct Held {
 };
 
 int twice(int number) { return 2 * number; }
+int pointed_at(std::unique_ptr<int> number, const std::string& text) { return *number + static_cast<int>(text.size()); }
 std::string joined(const std::string& left, std::string& right) { return left + right; }
 
 asio::awaitable<void> values(WorkerPool& pool, std::thread::id loop) {
@@ -106,6 +107,8 @@ asio::awaitable<void> values(WorkerPool& pool, std::thread::id loop) {
   EXPECT_TRUE(co_await nothing.result());
   EXPECT_EQ((co_await run_on(pool, twice, 21)).value(), 42);
   EXPECT_EQ((co_await run_on(pool, joined, std::string("left, "), std::string("right"))).value(), "left, right");
+  auto owned = std::make_unique<int>(20);
+  EXPECT_EQ((co_await run_on(pool, pointed_at, std::move(owned), "at most twenty-two")).value(), 38);
   const Result<std::string> again = co_await task.result();
   EXPECT_EQ(again.error().code, Errc::WrongState);
 }

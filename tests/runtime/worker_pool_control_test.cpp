@@ -160,6 +160,61 @@ TEST(PoolClose, CancelAsksWhatRunsToStop) {
   EXPECT_EQ(stopped, 2);
 }
 
+/// Of a task that asks its pool something from inside its own stop callback.
+struct Asker {
+  WorkerPool& pool;
+  Event begun, answered;
+  void operator()(TaskContext& context) {
+    const std::stop_callback on_stop(context.stop_token(), [this] {
+      EXPECT_EQ(pool.stats().busy, 1);
+      static_cast<void>(pool.resize(2));
+      static_cast<void>(pool.try_submit([] {}));
+      answered.set();
+    });
+    begun.set();
+    EXPECT_TRUE(answered.wait());
+  }
+};
+
+TEST(PoolClose, AStopCallbackMayCallThePool) {
+  auto options = options_of(1, 1);
+  options.on_demand = true;
+  WorkerPool pool{options};
+  Asker asker{pool, {}, {}};
+  ASSERT_EQ(pool.try_submit([&asker](TaskContext& context) { asker(context); }), Submitted::Accepted);
+  ASSERT_TRUE(asker.begun.wait());
+  EXPECT_EQ(pool.close(CloseMode::Cancel).abandoned, 0);
+}
+
+TEST(PoolClose, AStopCallbackMayCallThePoolWhenItsTimeIsOver) {
+  auto options = options_of(1, 1);
+  options.on_demand = true;
+  WorkerPool pool{options};
+  Asker asker{pool, {}, {}};
+  TaskOptions limited;
+  limited.run_timeout = 1ms;
+  ASSERT_EQ(pool.try_submit([&asker](TaskContext& context) { asker(context); }, limited), Submitted::Accepted);
+  EXPECT_TRUE(asker.answered.wait());
+  EXPECT_EQ(pool.close(CloseMode::Drain).abandoned, 0);
+}
+
+TEST(PoolSize, AStateThatGoesMayCallThePool) {
+  std::atomic<int> gone{0};
+  WorkerPool* of = nullptr;
+  auto options = options_of(2, 1);
+  options.make_state = [&](int) {
+    return std::shared_ptr<void>(nullptr, [&](void*) {
+      EXPECT_GE(of->stats().dispatchers, 0);
+      ++gone;
+    });
+  };
+  WorkerPool pool{options};
+  of = &pool;
+  ASSERT_TRUE(pool.resize(1));
+  pool.close(CloseMode::Drain);
+  EXPECT_EQ(gone, 2);
+}
+
 TEST(PoolClose, ADeadlineEndsTheWaitAndSaysWhatWasAbandoned) {
   WorkerPool pool{options_of(1, 1)};
   Event begun, go;

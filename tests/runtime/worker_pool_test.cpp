@@ -268,6 +268,30 @@ TEST(WorkerPool, ARunTimeoutAsksThatTaskAloneToStop) {
   EXPECT_FALSE(next.get_future().get());
 }
 
+TEST(WorkerPool, TheLongestLimitsNeverCome) {
+  WorkerPool pool{options_of(1, 1, 1)};
+  Held held;
+  held.hold(pool);
+  TaskOptions limited;
+  limited.queue_timeout = Duration::max();
+  limited.run_timeout = Duration::max();
+  std::atomic<int> dropped{0};
+  std::atomic<bool> stopped{true};
+  limited.on_dropped = [&](Dropped) { ++dropped; };
+  const auto look = [&](TaskContext& context) {
+    std::this_thread::sleep_for(5ms);  // lint: allow(sleep) because the supervisor has time to find it overdue
+    stopped = context.stop_token().stop_requested();
+  };
+  ASSERT_EQ(pool.try_submit(look, limited), Submitted::Accepted);
+  std::thread waiter([&] { EXPECT_EQ(pool.submit_for(Duration::max(), [] {}), Submitted::Accepted); });
+  while (pool.stats().waiting_for_room == 0 && pool.stats().refused == 0) std::this_thread::yield();
+  held.go.set();
+  waiter.join();
+  pool.close(CloseMode::Drain);
+  EXPECT_EQ(dropped, 0);
+  EXPECT_FALSE(stopped);
+}
+
 TEST(WorkerPool, WhatATaskThrowsIsKeptUpToABound) {
   PoolOptions options = options_of(1, 2);
   options.max_errors = 3;

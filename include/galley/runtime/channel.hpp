@@ -13,7 +13,8 @@
 // twice, also inside with_timeout. A value that was handed to a coroutine whose execution context is destroyed before
 // it goes on is the next receiver's.
 //
-// Thread-safety: every function from any thread, but for the destructor; a coroutine goes on on its own executor.
+// Thread-safety: every function from any thread, but for the destructor; a coroutine goes on on its own executor. Its
+// execution context may be destroyed meanwhile: who waits on it leaves the line.
 
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
@@ -27,6 +28,7 @@
 #include <vector>
 
 #include "galley/error.hpp"
+#include "galley/runtime/detail/children.hpp"
 #include "galley/runtime/detail/waiting.hpp"
 
 namespace galley {
@@ -118,9 +120,11 @@ class ChannelCore final : public WaitSource, public std::enable_shared_from_this
     }
     waiter.complete();
   }
-  void abandon(Waiter& waiter) override {
+  bool abandon(Waiter& waiter) override {
     const std::lock_guard lock(mutex_);
-    if (WaitList::has(waiter)) (static_cast<Place&>(waiter).sends ? senders_ : receivers_).remove(waiter);
+    if (!WaitList::has(waiter)) return false;
+    (static_cast<Place&>(waiter).sends ? senders_ : receivers_).remove(waiter);
+    return true;
   }
 
   bool closed() const {
@@ -251,9 +255,11 @@ boost::asio::awaitable<std::optional<T>> receive(ChannelCore<T>* channel) {
   co_return place.take();
 }
 
-/// Can be written as a temporary inside a co_await expression: g++ 12 destroys an aggregate twice there.
-template <class T>
-inline constexpr bool kSafeToSend = !std::is_aggregate_v<T> || std::is_trivially_destructible_v<T>;
+/// A U that becomes a T can be written as a temporary inside a co_await expression: g++ 12 destroys twice there an
+/// aggregate, and a lambda that owns what it captures, which is told by its lack of a default constructor.
+template <class U, class T = U>
+inline constexpr bool kSafeToSend = kSafeTemporary<U> || (!std::is_aggregate_v<U> &&
+                                                          (std::is_same_v<U, T> || std::is_default_constructible_v<U>));
 
 [[nodiscard]] std::size_t checked_capacity(std::size_t capacity);
 
@@ -276,10 +282,14 @@ class Channel {
   Channel& operator=(const Channel&) = delete;
 
   /// Accepted, as soon as there is room; Closed: the value is dropped.
-  [[nodiscard]] boost::asio::awaitable<Sent> send(T value) {
+  template <class U = T>
+  requires std::is_convertible_v<U, T>
+  [[nodiscard]] boost::asio::awaitable<Sent> send(U&& value) {
     static_assert(detail::kSafeToSend<T>,
                   "give T a constructor: g++ 12 destroys a temporary aggregate twice in co_await channel.send(T{...})");
-    return detail::send(core_.get(), std::move(value));
+    static_assert(detail::kSafeToSend<U, T>,
+                  "name it on the line above, as a T: g++ 12 destroys a temporary lambda twice in co_await");
+    return detail::send<T>(core_.get(), std::forward<U>(value));
   }
   /// Never waits; moves from the value only where it is accepted. Full also where others wait to send.
   [[nodiscard]] Sent try_send(T&& value) { return core_->try_send(value); }

@@ -113,6 +113,8 @@ boost::asio::awaitable<std::vector<ItemResult<typename ForEach<Items, F>::Value>
 /// items and f until the last child has ended: they are copied, or moved from with std::move, so f may be a lambda with
 /// captures that is a coroutine itself, and may take its item by reference. A std::span is not copied, and borrows.
 ///
+/// Items can be gone through twice (std::ranges::forward_range): they are counted before the first begins.
+///
 /// Where it is cancelled, it cancels the items that run, waits for them, and throws operation_aborted.
 ///
 /// Throws Exception: InvalidInput for at_once = 0, when it is called. Costs a coroutine for each of `at_once`, not for
@@ -121,7 +123,8 @@ boost::asio::awaitable<std::vector<ItemResult<typename ForEach<Items, F>::Value>
 /// f and items are named on a line above: g++ 12 destroys a lambda that owns what it captures, or an aggregate, twice
 /// when it is written inside a co_await expression. What could be one does not compile.
 template <class Items, class F>
-[[nodiscard]] auto for_each_limit(Items&& items, std::size_t at_once, F&& f, const ForEachOptions& options = {}) {
+requires std::ranges::forward_range < std::remove_cvref_t<Items>
+& > [[nodiscard]] auto for_each_limit(Items&& items, std::size_t at_once, F&& f, const ForEachOptions& options = {}) {
   static_assert(
       detail::kSafeTemporary<F>,
       "name the callable on the line above and pass that name: g++ 12 destroys a temporary twice in co_await");

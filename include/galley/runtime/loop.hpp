@@ -87,8 +87,10 @@ struct LoopLag {
 };
 
 struct LoopOptions {
-  std::string name = "loop";            ///< for reports and figures
-  std::size_t inbox_capacity = 65'536;  ///< posts that may wait, 1..10,000,000 (about 100 bytes each, as they come)
+  std::string name = "loop";  ///< for reports and figures
+  /// Posts that may wait, 1..10,000,000 (about 100 bytes each, as they come). The loop takes all that wait at once, and
+  /// gives their places back together when it has run them.
+  std::size_t inbox_capacity = 65'536;
   /// on_lag is called for a turn that took longer, or for something that began later than this after it was ready; at
   /// most once a second, from the loop, at the end of a turn. No timer: a loop that sleeps is not woken. 0: never.
   Duration lag_limit = std::chrono::milliseconds(100);
@@ -136,11 +138,19 @@ class Loop {
   void stop() noexcept;
 
   /// Any thread. Runs f() in the pending phase of a coming turn; functions of one thread run in their order. False: as
-  /// many as inbox_capacity wait already; nothing was done, and f was not moved from.
+  /// many as inbox_capacity wait already; nothing was done, and f was not moved from. What copying or moving f throws
+  /// comes out. The caller keeps the loop until this has returned: f may have run by then, and the loop have ended.
   template <class F>
   [[nodiscard]] bool post(F&& f) {
     if (!enter_inbox()) return false;
-    push_inbox(runtime::LoopFunction<std::decay_t<F>>::make(std::forward<F>(f)));
+    runtime::LoopNode* node = nullptr;
+    try {
+      node = runtime::LoopFunction<std::decay_t<F>>::make(std::forward<F>(f));
+    } catch (...) {
+      leave_inbox();
+      throw;
+    }
+    push_inbox(node);
     return true;
   }
   /// Any thread. An error that nobody awaits: to on_error in the pending phase, or out of run(). A thousand may wait;
@@ -177,6 +187,7 @@ class Loop {
 
  private:
   [[nodiscard]] bool enter_inbox() noexcept;
+  void leave_inbox() noexcept;
   void push_inbox(runtime::LoopNode* node) noexcept;
   void push_immediate(runtime::LoopNode* node) noexcept;
   void push_closing(runtime::LoopNode* node) noexcept;

@@ -76,14 +76,22 @@ inline constexpr bool kSafeInsideAwait = std::is_lvalue_reference_v<A> ||
                                          (!std::is_aggregate_v<std::remove_cvref_t<A>> &&
                                           std::is_default_constructible_v<std::remove_cvref_t<A>>);
 
+/// How what is held of an argument of run_on is given to the function, which is called once.
+template <class Parameter, class A>
+using PassedOn = std::conditional_t<std::is_reference_v<Parameter>, std::decay_t<A>&, std::decay_t<A>&&>;
+
 /// co_await run_on(pool, function, arguments...): the arguments are copied or moved, as to a thread. Those which the
-/// function takes by reference are the copies.
+/// function takes by reference are the copies; those which it takes by value are moved on to it.
 template <class R, class... Parameters, class... Arguments>
 requires(sizeof...(Parameters) == sizeof...(Arguments) && (kSafeInsideAwait<Arguments> && ...))
     [[nodiscard]] auto run_on(WorkerPool& pool, R (*function)(Parameters...), Arguments&&... arguments) {
   auto call = [function,
                held = std::tuple<std::decay_t<Arguments>...>(std::forward<Arguments>(arguments)...)]() mutable {
-    return std::apply([function](auto&... each) { return function(static_cast<Parameters>(each)...); }, held);
+    return std::apply(
+        [function](auto&... each) {
+          return function(static_cast<Parameters>(static_cast<PassedOn<Parameters, Arguments>>(each))...);
+        },
+        held);
   };
   Offload<decltype(call)> task(pool, std::move(call), {});
   return task.result();

@@ -10,7 +10,8 @@
 // A wait that is cancelled throws boost::system::system_error (operation_aborted), as Asio's operations do. A permit is
 // never lost: where cancellation and grant meet, the coroutine gets the permit, or the next in line does.
 //
-// Thread-safety: every function from any thread, but for the destructor; a coroutine goes on on its own executor.
+// Thread-safety: every function from any thread, but for the destructor; a coroutine goes on on its own executor. Its
+// execution context may be destroyed meanwhile: who waits on it leaves the line.
 
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>

@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
 
@@ -43,7 +44,7 @@ class Flight : public WaitSource, public std::enable_shared_from_this<Flight> {
 
   bool begin(Waiter& waiter) override;
   void cancel(Waiter& waiter) override;
-  void abandon(Waiter& waiter) override;
+  bool abandon(Waiter& waiter) override;
 
   std::exception_ptr error;
 
@@ -79,6 +80,8 @@ class SingleFlight {
   /// it is cancelled, and he returns when it has ended, so that it never runs without anybody who awaits it; who asks
   /// meanwhile starts a new one.
   [[nodiscard]] boost::asio::awaitable<T> run(Key key, boost::asio::awaitable<T> work) {
+    static_assert(!std::is_aggregate_v<Key> || std::is_trivially_destructible_v<Key>,
+                  "give Key a constructor: g++ 12 destroys a temporary aggregate twice in co_await run(Key{...})");
     return fly(flights_, std::move(key), std::move(work));
   }
 

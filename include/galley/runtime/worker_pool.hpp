@@ -16,7 +16,8 @@
 // A task begins at most once and in its class first come, first served. What a task throws is kept in a bounded sink
 // (take_errors), unless somebody awaits it: galley/runtime/offload.hpp has all of this for coroutines.
 //
-// Thread-safety: every function from any thread, also from inside a task, but for the destructor and close().
+// Thread-safety: every function from any thread, also from inside a task or a callback of its stop token, but for the
+// destructor and close().
 
 #include <cstddef>
 #include <cstdint>
@@ -52,8 +53,10 @@ enum class Dropped : std::uint8_t {
 
 struct TaskOptions {
   TaskClass task_class = TaskClass::Normal;
-  Duration queue_timeout{0};  ///< Dropped when it has not begun this long after it was accepted; 0: never.
-  Duration run_timeout{0};    ///< From its beginning: then its stop token is requested; 0: never. It cannot be killed.
+  /// Dropped by the worker that comes to it, when that is more than this long after it was handed to submit (so a wait
+  /// for room counts); 0: never.
+  Duration queue_timeout{0};
+  Duration run_timeout{0};  ///< From its beginning: then its stop token is requested; 0: never. It cannot be killed.
   std::function<void(Dropped)> on_dropped;  ///< Called by a thread of the pool, or by close(); must not throw.
   std::string name;                         ///< For reports: current_task() while it runs, PoolClosed::tasks.
   TaskOptions() {}                          // no aggregate: g++ 12 destroys a temporary of one twice inside co_await
@@ -88,7 +91,8 @@ struct PoolOptions {
   /// Of each class, who may wait for room at once (submit_for, submit_then, awaited): 1..10,000,000. One more is Full.
   std::size_t max_waiting = 100'000;
   /// Called once for each dispatcher, before its first task; its workers share what it gives (TaskContext::state).
-  /// Where it throws, that dispatcher is not there: Unavailable.
+  /// Where it throws, that dispatcher is not there: Unavailable. Must not call the pool, which is locked meanwhile; the
+  /// state may, when it is destroyed, but not close().
   std::function<std::shared_ptr<void>(int dispatcher)> make_state;
   PoolScaling scaling;
   PoolTracer tracer;

@@ -14,18 +14,22 @@
 // Work that takes more than a few milliseconds and a core of its own belongs on a pool: galley/runtime/worker_pool.hpp.
 
 #include <algorithm>
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>
 #include <cstddef>
+#include <optional>
 #include <ranges>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 #include "galley/error.hpp"
 #include "galley/runtime/budget.hpp"
 #include "galley/runtime/current_task.hpp"
+#include "galley/runtime/detail/task_ref.hpp"
 #include "galley/runtime/loop.hpp"
 
 namespace galley {
@@ -42,9 +46,10 @@ class Yield {
   template <class Handler>
   struct Resume {
     Handler handler;
-    const TaskInfo* task;  ///< lives as long as the coroutine that is suspended here
+    std::optional<runtime::TaskRef> task;
     void operator()() && {
-      const TaskScope scope(task);
+      if (!task) return std::move(handler)();
+      const TaskScope scope(&task->info());
       std::move(handler)();
     }
   };
@@ -53,14 +58,24 @@ class Yield {
     void operator()(Handler&& handler) const {
       using Function = Resume<std::decay_t<Handler>>;
       if (Loop* const loop = Loop::current()) {
+        // Its own task, as its executor would make it, and not the current one: a coroutine that is started inside
+        // another's handler runs in the other's task until it first waits, and may outlive it.
+        auto task = task_of(boost::asio::get_associated_executor(handler));
         loop->push_yield(
-            runtime::LoopFunction<Function>::make(Function{std::forward<Handler>(handler), current_task()}));
+            runtime::LoopFunction<Function>::make(Function{std::forward<Handler>(handler), std::move(task)}));
       } else {
-        const auto executor = boost::asio::get_associated_executor(handler);
-        boost::asio::post(executor, Function{std::forward<Handler>(handler), current_task()});
+        boost::asio::post(std::forward<Handler>(handler));
       }
     }
   };
+  template <class Executor>
+  [[nodiscard]] static std::optional<runtime::TaskRef> task_of(const Executor& executor) noexcept {
+    if constexpr (std::is_same_v<Executor, boost::asio::any_io_executor>) {
+      return runtime::task_of(executor);
+    } else {
+      return std::nullopt;  // named_executor() gives none of this type
+    }
+  }
 };
 
 /// co_await yield(): goes on in the check phase of this turn of the loop, or of the next one where this is the check

@@ -26,8 +26,9 @@ class WaitSource {
   virtual bool begin(Waiter& waiter) = 0;
   /// Its cancellation, on its own executor; it may have been completed already.
   virtual void cancel(Waiter& waiter) = 0;
-  /// Its execution context goes away: takes it out of the line, without completing it.
-  virtual void abandon(Waiter& waiter) = 0;
+  /// Its execution context goes away: takes it out of the line, without completing it. False: somebody has done so
+  /// already, and is about to complete it.
+  [[nodiscard]] virtual bool abandon(Waiter& waiter) = 0;
 
  protected:
   ~WaitSource() = default;
@@ -44,7 +45,9 @@ class Waiter {
   /// Posts the coroutine. Once, by whoever took it out of its line; it may be gone when this returns.
   void complete();
 
-  Outcome outcome = Outcome::Waiting;  ///< Guarded by the source until it is completed.
+  /// Guarded by the source until it is completed. Said under its lock, before or as the waiter leaves the line: it may
+  /// stand in a list of those to be completed then, which is no line that it could be taken out of.
+  Outcome outcome = Outcome::Waiting;
 
  private:
   friend class WaitList;
@@ -79,7 +82,11 @@ class WaitList {
  public:
   [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
   [[nodiscard]] Waiter* first() const noexcept { return first_; }
-  [[nodiscard]] static bool has(const Waiter& waiter) noexcept { return waiter.linked_; }
+  /// In the line that its source locks, and not in a list of those to be completed. In this order: what is in such a
+  /// list is another thread's, but for its outcome.
+  [[nodiscard]] static bool has(const Waiter& waiter) noexcept {
+    return waiter.outcome == Waiter::Outcome::Waiting && waiter.linked_;
+  }
   void push_back(Waiter& waiter) noexcept;
   Waiter* pop_front() noexcept;
   void remove(Waiter& waiter) noexcept;
