@@ -167,7 +167,7 @@ struct Blocks {
 
 TEST_F(CoroutineStop, OneThatHoldsUpTheLoopIsReportedWithTheLoopsStack) {
   JobOptions options = at_once();
-  options.timeout = 1ms;
+  options.timeout = 300ms;  // the loop's thread has begun it by then
   options.grace = 1ms;
   enqueue("blocks", options);
   test::Event reported;
