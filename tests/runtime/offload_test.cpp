@@ -336,7 +336,7 @@ TEST(Offload, ALoopThatEndsBeforeItsTaskTakesTheCoroutineAlong) {
           ADD_FAILURE() << *held;
         }(pool, ran, alive),
         [](std::exception_ptr) {});
-    context.poll();
+    context.poll_one();  // what it does until it waits; the end may be there already
     ASSERT_TRUE(ran.wait());
     pool.close(CloseMode::Drain);
   }
