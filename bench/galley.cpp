@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "bench/contender.hpp"
+#include "bench/drain.hpp"
 
 namespace bench {
 
@@ -42,16 +43,7 @@ class Galley final : public Contender {
 
   double drain(int slots, int jobs) override {
     (void)bulk(jobs);
-    galley::WorkerOptions options;
-    options.drain = true;
-    galley::Worker worker{store_, options};
-    worker.handle("noop", [](galley::Attempt&, std::string_view) {});
-    worker.pool("bench", slots);
-    const Stopwatch watch;
-    const galley::WorkerReport report = worker.run().value();
-    const double seconds = watch.seconds();
-    if (report.completed != jobs) throw std::runtime_error("the worker did not complete all jobs");
-    return static_cast<double>(jobs) / seconds;
+    return drain_noops(store_, slots, jobs);
   }
 
  private:

@@ -1,4 +1,5 @@
 #include "bench/shares.hpp"
+#include "bench/drain.hpp"
 
 #include <spawn.h>
 #include <sys/wait.h>
@@ -81,16 +82,7 @@ double drain_limited(const std::string& url, const Limited& limited, int slots, 
   });
   std::istringstream lines(limited.limits);
   for (std::string line; std::getline(lines, line);) set_limit(url, line);
-  galley::WorkerOptions options;
-  options.drain = true;
-  galley::Worker worker{store, options};
-  worker.handle("noop", [](galley::Attempt&, std::string_view) {});
-  worker.pool("bench", slots);
-  const Stopwatch watch;
-  const galley::WorkerReport report = worker.run().value();
-  const double seconds = watch.seconds();
-  if (report.completed != jobs) throw std::runtime_error("the worker did not complete all jobs");
-  return static_cast<double>(jobs) / seconds;
+  return drain_noops(store, slots, jobs);
 }
 
 Latencies measure_neighbours(const std::string& url, int keys, int noise, int jobs_a_second, int jobs) {

@@ -85,6 +85,7 @@ void RunningAttempt::put(News& news, std::string text) {
 void RunningAttempt::enter() noexcept {
   const std::lock_guard lock(mutex_);
   thread_ = ::gettid();
+  has_begun_ = true;
 }
 
 void RunningAttempt::leave() noexcept {
@@ -95,7 +96,8 @@ void RunningAttempt::leave() noexcept {
 /// With the lock held, so that the thread stays with this attempt meanwhile.
 std::string RunningAttempt::stack(runtime::StackTaker& taker) {
   const std::lock_guard lock(mutex_);
-  return thread_ ? taker.take(*thread_) : "it has just ended";
+  if (thread_) return taker.take(*thread_);
+  return has_begun_ ? "it has just ended" : "no thread has begun it";
 }
 
 void RunningAttempt::request_stop() noexcept {

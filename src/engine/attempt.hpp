@@ -108,6 +108,7 @@ class RunningAttempt final : public Attempt {
   const CheckpointFile* checkpoint_file_ = nullptr;
   bool signalled_ = false;       ///< the command was sent the signal before it ended
   std::optional<pid_t> thread_;  ///< that runs it now
+  bool has_begun_ = false;       ///< some thread runs it or has run it
   bool kill_wanted_ = false;     ///< kept for a command that is about to be attached
   bool announced_ = false;       ///< on_news_ was called and no renewal has been taken since
   News progress_;

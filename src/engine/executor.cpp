@@ -3,7 +3,6 @@
 #include <cxxabi.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <memory>
@@ -14,6 +13,7 @@
 #include "engine/command.hpp"
 #include "engine/command_files.hpp"
 #include "engine/process.hpp"
+#include "runtime/symbols.hpp"
 
 namespace galley::engine {
 
@@ -92,10 +92,7 @@ std::string error_class_of(const ProcessEnd& end) {
 std::string thrown_type() {
   const std::type_info* const type = abi::__cxa_current_exception_type();
   if (type == nullptr) return "unknown";  // another language's
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> name(abi::__cxa_demangle(type->name(), nullptr, nullptr, &status),
-                                                         &std::free);
-  return status == 0 ? name.get() : type->name();
+  return runtime::demangled(type->name());
 }
 
 }  // namespace

@@ -136,10 +136,6 @@ void reap(pid_t pid) noexcept {
 
 }  // namespace
 
-Fd::~Fd() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 Result<std::unique_ptr<Process>> Process::start(const ProcessSpec& spec) {
   GALLEY_ASSERT(!spec.command.argv.empty() && !spec.executable.empty());
   auto out = make_pipe();

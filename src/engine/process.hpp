@@ -12,8 +12,8 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 
+#include "base/fd.hpp"
 #include "galley/error.hpp"
 #include "galley/queue.hpp"
 
@@ -36,23 +36,7 @@ struct ProcessEnd {
   std::string error;     ///< why it could not start, or how its guardian was lost; empty: neither
 };
 
-/// Owns a file descriptor.
-class Fd {
- public:
-  Fd() = default;
-  explicit Fd(int fd) noexcept : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Fd();
-  [[nodiscard]] int get() const noexcept { return fd_; }
-  void close() noexcept { Fd(std::exchange(fd_, -1)); }
-
- private:
-  int fd_ = -1;
-};
+using base::Fd;
 
 /// Thread-safety: wait() from one thread, once; terminate() and kill() from any thread, also after wait().
 class Process {

@@ -10,6 +10,7 @@
 
 #include "base/assert.hpp"
 #include "galley/runtime/detail/waiting.hpp"
+#include "runtime/coroutine_end.hpp"
 
 namespace asio = boost::asio;
 
@@ -30,7 +31,7 @@ class Children::State final : public WaitSource, public std::enable_shared_from_
     running_ = children_.size() + 1;  // one more until all have been started: they may end meanwhile
     for (const auto& child : children_) {
       asio::co_spawn(executor_, supervise(shared_from_this(), *child, std::move(child->work)),
-                     End(shared_from_this(), *child));
+                     CoroutineEnd<State, Child*>(shared_from_this(), child.get()));
     }
     if (limit_ && running_ > 1) start_timer();
     if (--running_ != 0) return false;
@@ -67,25 +68,7 @@ class Children::State final : public WaitSource, public std::enable_shared_from_
     bool ended = false;
     explicit Child(asio::awaitable<void> what) : work(std::move(what)) {}
   };
-
-  /// The end of a child's coroutine, also where its context is destroyed under it. It has no executor of its own: so
-  /// co_spawn passes a cancellation on at once, and not in a function that is posted and may come too late.
-  class End {
-   public:
-    using cancellation_slot_type = asio::cancellation_slot;
-
-    End(std::shared_ptr<State> all, Child& child) noexcept : all_(std::move(all)), child_(&child) {}
-    End(End&& other) noexcept = default;
-    ~End() {
-      if (all_ != nullptr) all_->ended(*child_);
-    }
-    [[nodiscard]] cancellation_slot_type get_cancellation_slot() const noexcept { return child_->signal.slot(); }
-    void operator()(const std::exception_ptr&) {}  // supervise() has caught it
-
-   private:
-    std::shared_ptr<State> all_;
-    Child* child_;
-  };
+  friend class CoroutineEnd<State, Child*>;
 
   static asio::awaitable<void> supervise(std::shared_ptr<State> all, Child& child, asio::awaitable<void> work) {
     child.begun = true;

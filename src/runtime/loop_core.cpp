@@ -2,10 +2,10 @@
 
 #include <unistd.h>
 
-#include <fstream>
 #include <limits>
 
 #include "base/assert.hpp"
+#include "runtime/thread_times.hpp"
 
 namespace galley::runtime {
 
@@ -13,12 +13,10 @@ namespace {
 
 thread_local LoopCore* current = nullptr;
 
-/// How long a thread of this process could run and had no CPU; 0 where the kernel does not say. Linux,
-/// Documentation/scheduler/sched-stats.rst: "time spent waiting on a runqueue (in nanoseconds)" is the second number.
+/// How long a thread of this process could run and had no CPU; 0 where the kernel does not say.
 std::int64_t waited_for_cpu(int thread_id) {
-  std::ifstream file("/proc/self/task/" + std::to_string(thread_id) + "/schedstat");
-  std::int64_t on_cpu = 0, waited = 0;
-  return file >> on_cpu >> waited ? waited : 0;
+  const auto times = thread_times(thread_id);
+  return times ? times->waiting_ns : 0;
 }
 
 LoopOptions checked(LoopOptions options) {

@@ -32,13 +32,11 @@ std::array<Taken, NSIG> taken;
 }  // namespace
 
 StackRequest::StackRequest() : done_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (done_ < 0) throw Exception(Error{Errc::Unavailable, std::string("no eventfd: ") + std::strerror(errno)});
+  if (done_.get() < 0) throw Exception(Error{Errc::Unavailable, std::string("no eventfd: ") + std::strerror(errno)});
 }
 
-StackRequest::~StackRequest() { ::close(done_); }
-
 bool StackRequest::wait(std::chrono::milliseconds limit) noexcept {
-  pollfd done{done_, POLLIN, 0};
+  pollfd done{done_.get(), POLLIN, 0};
   if (::poll(&done, 1, static_cast<int>(limit.count())) == 1) {
     while (state() == State::Writing) std::this_thread::yield();  // it has nothing left to do but to say so
   }
@@ -47,7 +45,7 @@ bool StackRequest::wait(std::chrono::milliseconds limit) noexcept {
 
 void StackRequest::reset() noexcept {
   std::uint64_t count = 0;
-  static_cast<void>(!::read(done_, &count, sizeof count));
+  static_cast<void>(!::read(done_.get(), &count, sizeof count));
   state_.store(State::Free, std::memory_order_release);
 }
 
@@ -81,7 +79,7 @@ void StackRequest::answer() noexcept {
   }
   took_ns = base::mono_ns() - began;
   const std::uint64_t one = 1;
-  static_cast<void>(!::write(done_, &one, sizeof one));
+  static_cast<void>(!::write(done_.get(), &one, sizeof one));
   state_.store(answer, std::memory_order_release);  // the last thing: whoever sees it may let the request go
 }
 

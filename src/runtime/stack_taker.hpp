@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.hpp"
 #include "runtime/heartbeat.hpp"
 #include "runtime/unwind.hpp"
 
@@ -48,7 +49,6 @@ class StackRequest {
   StackRequest();
   StackRequest(const StackRequest&) = delete;
   StackRequest& operator=(const StackRequest&) = delete;
-  ~StackRequest();
 
   [[nodiscard]] State state() const noexcept { return state_.load(std::memory_order_acquire); }
   /// Whether an answer is there within `limit`.
@@ -72,7 +72,7 @@ class StackRequest {
   std::atomic<const Heartbeat*> heartbeat_{nullptr};
   bool about_a_beat_ = false;
   Beat beat_;
-  int done_;  ///< an eventfd
+  base::Fd done_;  ///< an eventfd
 };
 
 /// Thread-safety: any thread, a request from one at a time.

@@ -74,14 +74,9 @@ StallDetector::Impl::Impl(StallOptions options)
       taker_(std::make_unique<runtime::StackTaker>(options_.signal)),
       bell_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       limit_(options_.reports_per_minute) {
-  if (bell_ < 0) throw Exception(Error{Errc::Unavailable, std::string("no eventfd: ") + std::strerror(errno)});
+  if (bell_.get() < 0) throw Exception(Error{Errc::Unavailable, std::string("no eventfd: ") + std::strerror(errno)});
   if (!options_.on_report) options_.on_report = &to_stderr;
-  try {
-    thread_ = std::thread([this] { run(); });
-  } catch (...) {
-    ::close(bell_);
-    throw;
-  }
+  thread_ = std::thread([this] { run(); });
   try {
     warming_up_ = std::thread(&warm_up);
   } catch (const std::system_error&) {  // then the first report reads what it needs
@@ -89,11 +84,9 @@ StallDetector::Impl::Impl(StallOptions options)
   ::pthread_setname_np(thread_.native_handle(), "galley-stalls");
 }
 
-StallDetector::Impl::~Impl() { ::close(bell_); }
-
 void StallDetector::Impl::ring() noexcept {
   const std::uint64_t one = 1;
-  static_cast<void>(!::write(bell_, &one, sizeof one));
+  static_cast<void>(!::write(bell_.get(), &one, sizeof one));
 }
 
 void StallDetector::Impl::add(std::shared_ptr<Watched> watched) {
@@ -299,10 +292,10 @@ void StallDetector::Impl::wait(std::unique_lock<std::mutex>& lock, std::int64_t 
   lock.unlock();
   const std::int64_t left_ns = std::max<std::int64_t>(until_ns == INT64_MAX ? 0 : until_ns - base::mono_ns(), 0);
   const timespec left{left_ns / 1'000'000'000, left_ns % 1'000'000'000};
-  pollfd bell{bell_, POLLIN, 0};
+  pollfd bell{bell_.get(), POLLIN, 0};
   if (::ppoll(&bell, 1, until_ns == INT64_MAX ? nullptr : &left, nullptr) == 1) {
     std::uint64_t rings = 0;
-    static_cast<void>(!::read(bell_, &rings, sizeof rings));
+    static_cast<void>(!::read(bell_.get(), &rings, sizeof rings));
   }
   lock.lock();
 }

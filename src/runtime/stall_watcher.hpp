@@ -25,7 +25,6 @@ namespace galley {
 class StallDetector::Impl {
  public:
   explicit Impl(StallOptions options);
-  ~Impl();
 
   struct Watched;
   void add(std::shared_ptr<Watched> watched);
@@ -60,7 +59,7 @@ class StallDetector::Impl {
 
   StallOptions options_;
   std::unique_ptr<runtime::StackTaker> taker_;
-  int bell_;  ///< an eventfd: looked at again at once
+  base::Fd bell_;  ///< an eventfd: looked at again at once
 
   mutable std::mutex mutex_;
   bool stopping_ = false;

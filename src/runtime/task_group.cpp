@@ -14,6 +14,7 @@
 #include "galley/runtime/detail/waiting.hpp"
 #include "galley/runtime/semaphore.hpp"
 #include "galley/runtime/with_timeout.hpp"
+#include "runtime/coroutine_end.hpp"
 #include "runtime/named_executor.hpp"
 
 namespace asio = boost::asio;
@@ -141,26 +142,7 @@ class TaskGroup::State final : public detail::WaitSource, public std::enable_sha
     Entry(runtime::TaskRef task, Permit room, base::Mono now)
         : who(std::move(task)), permit(std::move(room)), since(now) {}
   };
-
-  /// The end of a task's coroutine, also where its context is destroyed under it. It has no executor of its own: so
-  /// co_spawn passes a cancellation on at once, and not in a function that is posted and may come too late.
-  class End {
-   public:
-    using cancellation_slot_type = asio::cancellation_slot;
-
-    End(std::shared_ptr<State> group, std::shared_ptr<Entry> entry) noexcept
-        : group_(std::move(group)), entry_(std::move(entry)) {}
-    End(End&& other) noexcept = default;
-    ~End() {
-      if (group_ != nullptr) group_->ended(*entry_);
-    }
-    [[nodiscard]] cancellation_slot_type get_cancellation_slot() const noexcept { return entry_->signal.slot(); }
-    void operator()(const std::exception_ptr&) {}  // supervise() has caught it
-
-   private:
-    std::shared_ptr<State> group_;
-    std::shared_ptr<Entry> entry_;
-  };
+  friend class CoroutineEnd<State, std::shared_ptr<Entry>>;
 
   static asio::awaitable<void> supervise(std::shared_ptr<Entry> entry, asio::awaitable<void> work) {
     // Not only for the caller's sake: the cancellation of a coroutine that has not yet been suspended would make
@@ -196,7 +178,7 @@ class TaskGroup::State final : public detail::WaitSource, public std::enable_sha
       entry->place = tasks_.insert(tasks_.end(), entry);
     }
     asio::co_spawn(runtime::named_executor(executor_, who), supervise(entry, std::move(work)),
-                   End(shared_from_this(), entry));
+                   CoroutineEnd<State, std::shared_ptr<Entry>>(shared_from_this(), entry));
     return {};
   }
 

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/fd.hpp"
+
 namespace galley::runtime {
 
 namespace {
@@ -18,11 +20,10 @@ namespace {
 std::string contents(pid_t thread, const char* file) {
   std::array<char, 64> path{};
   std::snprintf(path.data(), path.size(), "/proc/self/task/%d/%s", static_cast<int>(thread), file);
-  const int fd = ::open(path.data(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return {};
+  const base::Fd fd(::open(path.data(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) return {};
   std::array<char, 512> bytes{};
-  const ssize_t size = ::read(fd, bytes.data(), bytes.size());
-  ::close(fd);
+  const ssize_t size = ::read(fd.get(), bytes.data(), bytes.size());
   return size > 0 ? std::string(bytes.data(), static_cast<std::size_t>(size)) : std::string();
 }
 
@@ -79,6 +80,7 @@ constexpr std::pair<long, std::string_view> kCalls[] = {
 
 }  // namespace
 
+/// Linux, Documentation/scheduler/sched-stats.rst: on a CPU, then waiting on a runqueue, in nanoseconds.
 std::optional<ThreadTimes> thread_times(pid_t thread) {
   const std::string text = contents(thread, "schedstat");
   long long on_cpu = 0;

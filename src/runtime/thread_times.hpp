@@ -1,7 +1,7 @@
 #pragma once
 // What another thread of this process has used, and what it does just now, as the kernel counts it.
 //
-// Thread-safety: from one thread at a time.
+// Thread-safety: any thread.
 
 #include <sys/types.h>
 

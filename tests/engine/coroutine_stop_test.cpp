@@ -19,19 +19,9 @@ int threads_of_this_process() {
   return static_cast<int>(std::distance(std::filesystem::directory_iterator("/proc/self/task"), {}));
 }
 
-class CoroutineStop : public WorkerTest {
+class CoroutineStop : public RunningWorkerTest {
  protected:
-  void start(Worker& worker) {
-    thread = std::thread([this, &worker] { report = worker.run(); });
-  }
-  WorkerReport join() {
-    thread.join();
-    return report->value();
-  }
-
   Gate gate;
-  std::thread thread;
-  std::optional<Result<WorkerReport>> report;
 };
 
 /// Waits at the gate, and saves a checkpoint when that is cancelled.
@@ -161,6 +151,7 @@ struct Blocks {
   test::Event* reported;
   Awaitable<void> operator()(Attempt&, std::string_view) const {
     EXPECT_TRUE(reported->wait());
+    wait_for_log("job.stuck");  // it is counted before its stack is taken
     co_return;
   }
 };
@@ -175,9 +166,8 @@ TEST_F(CoroutineStop, OneThatHoldsUpTheLoopIsReportedWithTheLoopsStack) {
   wanted.pulse_every = 10ms;
   wanted.stack_signal = SIGUSR2;
   wanted.log_level = "error";
-  int pulses = 0;
   wanted.on_pulse = [&](const WorkerPulse& pulse) {
-    if (pulse.stuck == 1 && ++pulses == 20) reported.set();  // it is counted before its stack is taken
+    if (pulse.stuck == 1) reported.set();
   };
   testing::internal::CaptureStderr();
   Worker worker(store, wanted);

@@ -4,13 +4,13 @@
 
 #include <condition_variable>
 #include <csignal>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <thread>
 
+#include "engine/attempt.hpp"
 #include "engine/running.hpp"
 #include "engine/worker_fixture.hpp"
+#include "runtime/stack_taker.hpp"
 
 namespace galley::engine {
 namespace {
@@ -95,16 +95,19 @@ TEST_F(WorkerTimeout, OfAKindMustBeOne) {
   EXPECT_THROW(worker->timeout("k", 367 * 24h), Exception);
 }
 
-/// While it is captured.
-bool is_on_stderr(const std::string& text) {
-  std::ifstream file("/proc/self/fd/2");
-  const std::string all(std::istreambuf_iterator<char>(file), {});
-  return all.find(text) != std::string::npos;
+TEST_F(WorkerTimeout, OneThatNoThreadHasBegunHasNoStack) {
+  RunningAttempt attempt(a_claim(1, 1s), {}, clock, [] {});
+  runtime::StackTaker stacks(SIGUSR2);
+  EXPECT_EQ(attempt.stack(stacks), "no thread has begun it");
+  attempt.enter();
+  EXPECT_NE(attempt.stack(stacks).find(" < "), std::string::npos) << attempt.stack(stacks);
+  attempt.leave();
+  EXPECT_EQ(attempt.stack(stacks), "it has just ended");
 }
 
 TEST_F(WorkerTimeout, AStuckHandlerIsCountedUntilItEndsAndItsStackIsLogged) {
   JobOptions options = at_once();
-  options.timeout = 1ms;
+  options.timeout = 300ms;  // a thread has begun it by then
   options.grace = 1ms;
   const JobId id = enqueue("stuck", options);
   Event reported;
@@ -121,8 +124,7 @@ TEST_F(WorkerTimeout, AStuckHandlerIsCountedUntilItEndsAndItsStackIsLogged) {
   const auto worker = make_worker(store, wanted, clock);
   worker->pool("q", 1).handle("stuck", [&](Attempt&, std::string_view) {
     EXPECT_TRUE(reported.wait());
-    const base::Mono end = clock.mono() + 1min;  // it is counted before its stack is taken
-    while (!is_on_stderr("job.stuck") && clock.mono() < end) std::this_thread::yield();
+    wait_for_log("job.stuck");  // it is counted before its stack is taken
   });
   ASSERT_TRUE(worker->run());
   const std::string log = testing::internal::GetCapturedStderr();

@@ -4,8 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <fstream>
+#include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
+#include <thread>
 
 #include "base/clock.hpp"
 #include "base/event.hpp"
@@ -48,6 +52,31 @@ class WorkerTest : public testing::Test {
   base::SystemClock clock;
   StorePtr store = store::open_memory(clock);
 };
+
+/// With a worker that runs on a thread of its own.
+class RunningWorkerTest : public WorkerTest {
+ protected:
+  void start(Worker& worker) {
+    thread = std::thread([this, &worker] { report = worker.run(); });
+  }
+  WorkerReport join() {
+    thread.join();
+    return report->value();
+  }
+
+  std::thread thread;
+  std::optional<Result<WorkerReport>> report;
+};
+
+/// Blocks a handler until the text is on stderr, which is captured meanwhile; at most a minute.
+inline void wait_for_log(const std::string& text) {
+  const auto end = std::chrono::steady_clock::now() + 1min;
+  for (std::string all; all.find(text) == std::string::npos && std::chrono::steady_clock::now() < end;) {
+    std::this_thread::yield();
+    std::ifstream file("/proc/self/fd/2");
+    all.assign(std::istreambuf_iterator<char>(file), {});
+  }
+}
 
 /// Blocks a handler until it is asked to stop.
 inline void wait_for_stop(const Attempt& attempt) {

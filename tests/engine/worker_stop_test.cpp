@@ -7,19 +7,8 @@
 namespace galley::engine {
 namespace {
 
-class WorkerStop : public WorkerTest {
+class WorkerStop : public RunningWorkerTest {
  protected:
-  /// Runs `worker` on a thread of its own.
-  void start(Worker& worker) {
-    thread = std::thread([this, &worker] { report = worker.run(); });
-  }
-  WorkerReport join() {
-    thread.join();
-    return report->value();
-  }
-
-  std::thread thread;
-  std::optional<Result<WorkerReport>> report;
   Event started;
 };
 

@@ -36,6 +36,19 @@ struct Sum {
   }
 };
 
+/// Keeps so many workers busy until `go`.
+void occupy(TypedPool<int>& pool, int workers, Event& go) {
+  Event begun;
+  for (int i = 0; i < workers; ++i) {
+    ASSERT_EQ(pool.pool().try_submit([&begun, &go] {
+      begun.set();
+      EXPECT_TRUE(go.wait());
+    }),
+              Submitted::Accepted);
+  }
+  ASSERT_TRUE(begun.wait(workers));
+}
+
 // ---- its behaviours ---------------------------------------------------------------------------------------------
 
 TEST(OriginalPool, T1FiftyJobsOverThreeDispatchersOfTwoWorkersAllRun) {
@@ -85,15 +98,8 @@ TEST(OriginalPool, T4NothingButCloseEndsIt) {
 TEST(OriginalPool, T5AfterADrainEveryQueuedJobHasRunAndTheSizeIsZero) {
   Sum sum;
   TypedPool<int> pool{sum.generator(), options_of(1, 2)};
-  Event begun, go;
-  for (int i = 0; i < 2; ++i) {
-    ASSERT_EQ(pool.pool().try_submit([&] {
-      begun.set();
-      EXPECT_TRUE(go.wait());
-    }),
-              Submitted::Accepted);
-  }
-  ASSERT_TRUE(begun.wait(2));
+  Event go;
+  ASSERT_NO_FATAL_FAILURE(occupy(pool, 2, go));
   for (int i = 0; i < 100; ++i) ASSERT_EQ(pool.try_submit(1), Submitted::Accepted);
   Event closing;
   std::thread closer([&] {
@@ -183,15 +189,8 @@ TEST(OriginalPool, T9ErrorsAreReadWhileJobsFail) {
 TEST(OriginalPool, B1TheQueueIsBounded) {
   Sum sum;
   TypedPool<int> pool{sum.generator(), options_of(1, 2, 10)};
-  Event begun, go;
-  for (int i = 0; i < 2; ++i) {
-    ASSERT_EQ(pool.pool().try_submit([&] {
-      begun.set();
-      EXPECT_TRUE(go.wait());
-    }),
-              Submitted::Accepted);
-  }
-  ASSERT_TRUE(begun.wait(2));
+  Event go;
+  ASSERT_NO_FATAL_FAILURE(occupy(pool, 2, go));
   int accepted = 0;
   for (int i = 0; i < 20'000; ++i) accepted += pool.try_submit(i) == Submitted::Accepted ? 1 : 0;
   EXPECT_EQ(accepted, 10);

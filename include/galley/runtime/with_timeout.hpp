@@ -12,26 +12,18 @@
 
 #include "galley/error.hpp"
 #include "galley/job.hpp"
+#include "galley/runtime/detail/as_result.hpp"
 #include "galley/runtime/detail/children.hpp"
 
 namespace galley {
 
 namespace detail {
 
-template <class T>
-struct Timed {
-  using Type = Result<T>;
-};
-template <class T>
-struct Timed<Result<T>> {
-  using Type = Result<T>;
-};
-
 [[nodiscard]] Error timed_out(Duration limit);
 
 template <class T>
-boost::asio::awaitable<typename Timed<T>::Type> run_with_timeout(boost::asio::awaitable<T> work, Duration limit) {
-  using Answer = typename Timed<T>::Type;
+boost::asio::awaitable<typename AsResult<T>::Type> run_with_timeout(boost::asio::awaitable<T> work, Duration limit) {
+  using Answer = typename AsResult<T>::Type;
   Slot<T> slot;
   Children child(co_await boost::asio::this_coro::executor);
   child.add(put(std::move(work), slot));
@@ -59,8 +51,8 @@ boost::asio::awaitable<typename Timed<T>::Type> run_with_timeout(boost::asio::aw
 /// A cancellation from outside goes to the work and ends the wait as it would without a limit, also where the limit
 /// ends at the same time.
 template <class T>
-[[nodiscard]] boost::asio::awaitable<typename detail::Timed<T>::Type> with_timeout(boost::asio::awaitable<T> work,
-                                                                                   Duration limit) {
+[[nodiscard]] boost::asio::awaitable<typename detail::AsResult<T>::Type> with_timeout(boost::asio::awaitable<T> work,
+                                                                                      Duration limit) {
   return detail::run_with_timeout(std::move(work), limit);
 }
 

@@ -20,18 +20,10 @@
 #include <type_traits>
 #include <utility>
 
+#include "galley/runtime/detail/as_result.hpp"
 #include "galley/runtime/worker_pool.hpp"
 
 namespace galley::runtime {
-
-template <class R>
-struct AsResult {
-  using Type = Result<R>;
-};
-template <class T>
-struct AsResult<Result<T>> {
-  using Type = Result<T>;
-};
 
 template <class F>
 auto called(F& f, TaskContext& context) {
@@ -43,8 +35,8 @@ auto called(F& f, TaskContext& context) {
 }
 
 template <class F>
-using OffloadResult =
-    typename AsResult<std::remove_cvref_t<decltype(called(std::declval<F&>(), std::declval<TaskContext&>()))>>::Type;
+using OffloadResult = typename detail::AsResult<
+    std::remove_cvref_t<decltype(called(std::declval<F&>(), std::declval<TaskContext&>()))>>::Type;
 
 template <class F>
 struct OffloadWork {
