@@ -70,8 +70,9 @@ class RunningWorkerTest : public WorkerTest {
 
 /// Blocks a handler until the text is on stderr, which is captured meanwhile; at most a minute.
 inline void wait_for_log(const std::string& text) {
-  const auto end = std::chrono::steady_clock::now() + 1min;
-  for (std::string all; all.find(text) == std::string::npos && std::chrono::steady_clock::now() < end;) {
+  const base::SystemClock clock;
+  const base::Mono end = clock.mono() + 1min;
+  for (std::string all; all.find(text) == std::string::npos && clock.mono() < end;) {
     std::this_thread::yield();
     std::ifstream file("/proc/self/fd/2");
     all.assign(std::istreambuf_iterator<char>(file), {});
