@@ -1,7 +1,6 @@
 #include "load/http_load.hpp"
 
 #include <boost/asio/connect.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -13,6 +12,7 @@
 #include <span>
 
 #include "base/text.hpp"
+#include "galley/runtime/loop.hpp"
 
 namespace galley::load {
 
@@ -49,9 +49,9 @@ class Connection {
   using Ended = std::function<void(const Outcome&)>;
 
   /// `waste` takes what is read and not looked at; all connections of a thread may share it.
-  Connection(asio::io_context& io, const tcp::resolver::results_type& addresses, const Request& request,
+  Connection(Loop& loop, const tcp::resolver::results_type& addresses, const Request& request,
              Duration timeout, std::span<char> waste)
-      : stream_(io), addresses_(addresses), request_(request), timeout_(timeout), waste_(waste) {}
+      : stream_(loop.context()), addresses_(addresses), request_(request), timeout_(timeout), waste_(waste) {}
 
   /// `ended` is called once, from the loop; not from inside this call.
   void send(const Ended& ended) {
@@ -126,17 +126,17 @@ class Runner {
  public:
   Runner(const HttpLoad& load, Plan plan, const base::Clock& clock, const std::atomic<bool>& stopping)
       : load_(load),
-        loop_(std::move(plan), load.connections, load.deadline),
+        plan_(std::move(plan), load.connections, load.deadline),
         clock_(clock),
         stopping_(stopping),
         request_(request_of(load)),
         connections_(static_cast<std::size_t>(load.connections)),
-        timer_(io_),
-        look_(io_) {}
+        timer_(loop_.context()),
+        look_(loop_.context()) {}
 
   Result<Report> run() {
     error_code fault;
-    addresses_ = tcp::resolver(io_).resolve(load_.target.host, load_.target.port, fault);
+    addresses_ = tcp::resolver(loop_.context()).resolve(load_.target.host, load_.target.port, fault);
     if (fault) {
       return Error{Errc::NotFound,
                    "url: the host " + base::quoted(load_.target.host) + " has no address: " + fault.message()};
@@ -144,17 +144,17 @@ class Runner {
     began_ = clock_.mono();
     look();
     take_up();
-    io_.run();
-    return loop_.report();
+    loop_.run();
+    return plan_.report();
   }
 
  private:
   [[nodiscard]] Moment now() const { return clock_.mono() - began_; }
 
   void take_up() {
-    for (const int connection : loop_.due(now(), kTurn)) send(connection);
-    if (loop_.over()) return end();
-    const auto next = loop_.next();
+    for (const int connection : plan_.due(now(), kTurn)) send(connection);
+    if (plan_.over()) return end();
+    const auto next = plan_.next();
     if (!next) return;
     timer_.expires_after(std::max(Moment{0}, *next - now()));
     timer_.async_wait([this](error_code fault) {
@@ -164,10 +164,10 @@ class Runner {
 
   void send(int number) {
     auto& connection = connections_[static_cast<std::size_t>(number)];
-    if (!connection) connection = std::make_unique<Connection>(io_, addresses_, request_, load_.timeout, waste_);
+    if (!connection) connection = std::make_unique<Connection>(loop_, addresses_, request_, load_.timeout, waste_);
     connection->send([this, number](const Outcome& outcome) {
-      if (loop_.ended(number, now(), outcome)) send(number);
-      if (loop_.over()) end();
+      if (plan_.ended(number, now(), outcome)) send(number);
+      if (plan_.over()) end();
     });
   }
 
@@ -177,8 +177,8 @@ class Runner {
       if (fault) return;
       if (!stopping_) return look();
       timer_.cancel();
-      loop_.stop(now());
-      if (loop_.over()) end();
+      plan_.stop(now());
+      if (plan_.over()) end();
     });
   }
 
@@ -188,12 +188,12 @@ class Runner {
   }
 
   const HttpLoad& load_;
-  OpenLoop loop_;
+  OpenLoop plan_;
   const base::Clock& clock_;
   const std::atomic<bool>& stopping_;
   Request request_;
   std::vector<char> waste_ = std::vector<char>(kWasteBytes);
-  asio::io_context io_{1};
+  Loop loop_;
   tcp::resolver::results_type addresses_;
   std::vector<std::unique_ptr<Connection>> connections_;
   asio::steady_timer timer_;

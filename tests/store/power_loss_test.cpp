@@ -56,11 +56,19 @@ ClaimRequest wish(WorkerId worker, int limit) {
   return request;
 }
 
+/// Who takes the log over, soon enough that this is cut too: commits, which is the same each time, or a thread.
+enum class Checkpoints : std::uint8_t { InCommits, Beside };
+
 /// A program that enqueues, works and cancels until the power goes, or it has done all of its rounds.
 class Program {
  public:
-  Program(const std::string& path, Durability durability) : store_(options_of(path, durability, clock_)) {
-    store_.database().execute("PRAGMA wal_autocheckpoint = 12");  // so that checkpoints are cut too
+  Program(const std::string& path, Durability durability, Checkpoints checkpoints)
+      : store_(options_of(path, durability, clock_)) {
+    if (checkpoints == Checkpoints::Beside) {
+      log_.emplace(store_.database(), LogBounds{12, 24, 24});
+    } else {
+      store_.database().execute("PRAGMA wal_autocheckpoint = 12");
+    }
     const auto joined = store_.join({"w", ""});
     on_ = joined.has_value();
     if (on_) worker_ = *joined;
@@ -152,6 +160,7 @@ class Program {
 
   base::ManualClock clock_;
   Backend store_;
+  std::optional<Checkpointer> log_;
   WorkerId worker_ = 0;
   bool on_ = false;
   Told told_;
@@ -159,9 +168,9 @@ class Program {
 };
 
 /// Runs the program until the power goes at call `cut`; PowerDisk::kNever: to its end. The disk is left for save().
-Told run_until(PowerDisk& disk, const std::string& dir, Durability durability) {
+Told run_until(PowerDisk& disk, const std::string& dir, Durability durability, Checkpoints checkpoints) {
   try {
-    return Program(dir + "/store.db", durability).run();
+    return Program(dir + "/store.db", durability, checkpoints).run();
   } catch (const SqlError&) {
     EXPECT_TRUE(disk.is_off());
   } catch (const Refused& refused) {
@@ -269,10 +278,10 @@ int every() {
   return text == nullptr ? 11 : std::max(1, std::atoi(text));
 }
 
-int calls_of_a_whole_run(Durability durability) {
+int calls_of_a_whole_run(Durability durability, Checkpoints checkpoints) {
   const test::TempDir dir;
   PowerDisk disk;
-  const Told told = run_until(disk, dir.path(), durability);
+  const Told told = run_until(disk, dir.path(), durability, checkpoints);
   EXPECT_EQ(told.jobs(), 36U);
   EXPECT_GE(told.completed.size(), 10U);
   EXPECT_GE(told.cancelled.size(), 2U);
@@ -283,12 +292,13 @@ struct Trial {
   Durability opened = Durability::Full;
   Durability judged = Durability::Full;  ///< what is asked of what remains
   bool lies = false;                     ///< the disk does not sync
+  Checkpoints checkpoints = Checkpoints::InCommits;
 };
 
 /// The faults of all cuts, each with where the power went.
 std::vector<std::string> faults_of_all_cuts(const Trial& trial, int stride) {
   std::vector<std::string> all;
-  const int calls = calls_of_a_whole_run(trial.opened);
+  const int calls = calls_of_a_whole_run(trial.opened, trial.checkpoints);
   EXPECT_GE(calls, 200) << "too few to say much";
   int cuts = 0;
   // While the store is made, each call is another case.
@@ -299,8 +309,8 @@ std::vector<std::string> faults_of_all_cuts(const Trial& trial, int stride) {
     std::string where;
     {
       PowerDisk disk(cut, trial.lies);
-      told = run_until(disk, before.path(), trial.opened);
-      EXPECT_TRUE(disk.is_off()) << "call " << cut;
+      told = run_until(disk, before.path(), trial.opened, trial.checkpoints);
+      EXPECT_TRUE(disk.is_off() || trial.checkpoints == Checkpoints::Beside) << "call " << cut;
       where = disk.last_call();
       for (std::size_t i = 0; i < std::size(kRemains); ++i) {
         disk.save(after[i].path(), kRemains[i], static_cast<std::uint64_t>(cut));
@@ -330,6 +340,16 @@ TEST(PowerLoss, LosesNothingAcknowledgedUnderFullDurability) {
 
 TEST(PowerLoss, LosesOnlyASuffixUnderNormalDurability) {
   const auto faults = faults_of_all_cuts({Durability::Normal, Durability::Normal}, every());
+  EXPECT_TRUE(faults.empty()) << text_of(faults);
+}
+
+TEST(PowerLoss, LosesNothingWhileAThreadTakesTheLogOver) {
+  const auto faults = faults_of_all_cuts({Durability::Full, Durability::Full, false, Checkpoints::Beside}, 3 * every());
+  EXPECT_TRUE(faults.empty()) << text_of(faults);
+}
+
+TEST(PowerLoss, LosesOnlyASuffixWhileAThreadTakesTheLogOver) {
+  const auto faults = faults_of_all_cuts({Durability::Normal, Durability::Normal, false, Checkpoints::Beside}, 3 * every());
   EXPECT_TRUE(faults.empty()) << text_of(faults);
 }
 

@@ -8,6 +8,7 @@
 
 #include <sqlite3.h>
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -74,7 +75,7 @@ class PowerDisk {
   const bool lies_;
   mutable std::mutex mutex_;
   int calls_ = 0;
-  bool off_ = false;
+  std::atomic<bool> off_ = false;
   std::string last_call_;
   std::uint64_t order_ = 0;  // of the last write
   std::vector<std::unique_ptr<Content>> contents_;

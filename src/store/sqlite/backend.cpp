@@ -52,7 +52,7 @@ Backend::Backend(const SqliteOptions& options)
       }) {
   prepare_schema(db_, path_, options.adopt);
   db_.execute("PRAGMA temp_store = MEMORY");
-  db_.bound_log();
+  log_.emplace(db_);
   db_.execute("PRAGMA cache_size = -8192");             // 8 MiB: a worker without work stays small
   db_.execute("PRAGMA journal_size_limit = 67108864");  // what a burst leaves of the log is given back
   synchronous(Sync::Yes);

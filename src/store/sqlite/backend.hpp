@@ -16,6 +16,7 @@
 #include "store/limit_rules.hpp"
 #include "store/schedule_rules.hpp"
 #include "store/sqlite/bell.hpp"
+#include "store/sqlite/checkpointer.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 #include "store/sqlite/transaction.hpp"
 #include "store/sqlite/turns.hpp"
@@ -430,6 +431,7 @@ class Backend final : public Store {
   std::atomic<bool> news_ = false;     // this process has added work since the last claim
   std::atomic<bool> writing_ = false;  // a transaction of this connection is under way
   BellTower bells_;
+  std::optional<Checkpointer> log_;  // of a connection of our own; of the application's it is the application's
 
   class Writing {
    public:

@@ -15,11 +15,6 @@ namespace galley::store::sqlite {
 
 namespace {
 
-constexpr int kLogPages = 4'000;              // 16 MiB: a checkpoint syncs twice, so it should be rare
-constexpr int kMostLogPages = 2 * kLogPages;  // by then checkpoints that wait for nobody have failed
-// For the writers' lock and then for those who read, while all writers wait. Our own reads take a few milliseconds.
-constexpr std::chrono::milliseconds kLogPatience{500};
-
 // SQLite's own busy handler sleeps up to 100 ms and is unfair. Ours looks again every 50..500 us: a transaction of ours
 // takes about as long.
 Duration pause_between_looks() {
@@ -69,31 +64,12 @@ Database::~Database() {
   if (!borrowed_) sqlite3_close(db_);
 }
 
-void Database::bound_log() {
-  wait_at_pages_ = kMostLogPages;
-  sqlite3_wal_hook(db_, on_commit, this);
-}
-
-int Database::on_commit(void* self, sqlite3*, const char*, int pages) {
-  static_cast<Database*>(self)->take_over_log(pages);
-  return SQLITE_OK;  // the commit is done, whatever becomes of the log
-}
-
-/// A checkpoint that waits takes the log over as a whole, holds up those who would add to it, and lets it begin anew.
-/// Where somebody reads for longer than our patience it has failed: then the log may double before the next one. One
-/// that finds another connection at it leaves it to that.
-void Database::take_over_log(int pages) {
-  if (pages < kLogPages) wait_at_pages_ = kMostLogPages;
-  if (pages < kLogPages || (pages >= kMostLogPages && pages < wait_at_pages_)) return;
-  const bool waits = pages >= wait_at_pages_;
-  const base::Mono began = clock_.mono();
-  if (waits) patience_ = std::min<Duration>(busy_timeout_, kLogPatience);
-  const int mode = waits ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
-  const int code = sqlite3_wal_checkpoint_v2(db_, "main", mode, nullptr, nullptr);
-  const bool in_vain = code != SQLITE_OK && clock_.mono() - began >= patience_;
+LogState Database::checkpoint(int mode, Duration patience) noexcept {
+  LogState log;
+  patience_ = std::min(busy_timeout_, patience);
+  log.code = sqlite3_wal_checkpoint_v2(db_, "main", mode, &log.pages, &log.taken);
   patience_ = busy_timeout_;
-  if (!waits) return;
-  wait_at_pages_ = code == SQLITE_OK ? kMostLogPages : in_vain ? 2 * pages : pages + kLogPages / 4;
+  return log;
 }
 
 void Database::execute(const char* sql) {

@@ -36,6 +36,13 @@ struct Refused {
   Error error;
 };
 
+/// What a checkpoint says of the write-ahead log.
+struct LogState {
+  int code = 0;    ///< of SQLite
+  int pages = -1;  ///< in the log; -1: unknown
+  int taken = -1;  ///< of them are in the file by now
+};
+
 class Database {
  public:
   /// Opens `path`, which must exist. Waits up to `busy_timeout` for a lock of another connection. Throws SqlError.
@@ -55,9 +62,8 @@ class Database {
   [[nodiscard]] std::int64_t number(const char* sql);
   /// Prepared on first use, kept until the connection closes.
   [[nodiscard]] sqlite3_stmt* prepared(Sql sql);
-  /// Takes the log over into the file as it grows, in place of SQLite's own checkpoints: these never wait, so where
-  /// others always write or read, the log finds no moment to begin anew and grows without end.
-  void bound_log();
+  /// Takes the write-ahead log over into the file, by one of SQLite's modes; waits for locks as long as said.
+  [[nodiscard]] LogState checkpoint(int mode, Duration patience) noexcept;
   [[nodiscard]] bool in_transaction() const noexcept { return sqlite3_get_autocommit(db_) == 0; }
   [[noreturn]] void fail(int code) const;
   /// The file with links resolved, absolute: what SQLite puts beside it has its name.
@@ -66,15 +72,12 @@ class Database {
 
  private:
   static int on_busy(void* self, int looks);
-  static int on_commit(void* self, sqlite3* db, const char* schema, int pages);
-  void take_over_log(int pages);
   [[nodiscard]] bool wait_for_lock(bool first);
 
   sqlite3* db_ = nullptr;
   const bool borrowed_ = false;
   const Duration busy_timeout_{0};
   Duration patience_ = busy_timeout_;  ///< of the call under way
-  int wait_at_pages_ = 0;              ///< of the log: a checkpoint waits for readers
   base::SystemClock clock_;            // a lock is waited for in real time, whatever clock the store has
   base::Mono busy_since_{};
   std::array<sqlite3_stmt*, kSqlCount> statements_{};
