@@ -49,8 +49,8 @@ class Connection {
   using Ended = std::function<void(const Outcome&)>;
 
   /// `waste` takes what is read and not looked at; all connections of a thread may share it.
-  Connection(Loop& loop, const tcp::resolver::results_type& addresses, const Request& request,
-             Duration timeout, std::span<char> waste)
+  Connection(Loop& loop, const tcp::resolver::results_type& addresses, const Request& request, Duration timeout,
+             std::span<char> waste)
       : stream_(loop.context()), addresses_(addresses), request_(request), timeout_(timeout), waste_(waste) {}
 
   /// `ended` is called once, from the loop; not from inside this call.

@@ -39,7 +39,8 @@ class CheckpointerTest : public testing::Test {
   CheckpointerTest() {
     std::ofstream(path_).close();
     db_ = std::make_unique<Database>(path_, false);
-    db_->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; CREATE TABLE t (x); INSERT INTO t VALUES (0)");
+    db_->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+    db_->execute("CREATE TABLE t (x); INSERT INTO t VALUES (0)");
   }
   void commit() { db_->execute("UPDATE t SET x = x + 1"); }
   [[nodiscard]] std::string salt() const { return salt_of(path_ + "-wal"); }

@@ -344,12 +344,14 @@ TEST(PowerLoss, LosesOnlyASuffixUnderNormalDurability) {
 }
 
 TEST(PowerLoss, LosesNothingWhileAThreadTakesTheLogOver) {
-  const auto faults = faults_of_all_cuts({Durability::Full, Durability::Full, false, Checkpoints::Beside}, 3 * every());
+  const Trial trial{Durability::Full, Durability::Full, false, Checkpoints::Beside};
+  const auto faults = faults_of_all_cuts(trial, 3 * every());
   EXPECT_TRUE(faults.empty()) << text_of(faults);
 }
 
 TEST(PowerLoss, LosesOnlyASuffixWhileAThreadTakesTheLogOver) {
-  const auto faults = faults_of_all_cuts({Durability::Normal, Durability::Normal, false, Checkpoints::Beside}, 3 * every());
+  const Trial trial{Durability::Normal, Durability::Normal, false, Checkpoints::Beside};
+  const auto faults = faults_of_all_cuts(trial, 3 * every());
   EXPECT_TRUE(faults.empty()) << text_of(faults);
 }
 
