@@ -170,12 +170,16 @@ void run_shares(const Options& options, const Sizes& sizes, const Report& report
                   return measure_neighbours(url_in(scratch, true), sizes.keys, noisy ? sizes.noise : 0,
                                             sizes.latency_rate, sizes.neighbours);
                 });
-  compare_waits(sizes, report, "a job of 1 ms of the same kind, 4 slots",
-                "behind " + std::to_string(sizes.children) + " children", [&](bool behind) {
-                  const Scratch scratch(options.dir);
-                  return measure_behind_split(url_in(scratch, true), behind ? sizes.children : 0, sizes.latency_rate,
-                                              sizes.neighbours);
-                });
+  const auto behind_split = [&](const std::string& heading, const Children& children) {
+    compare_waits(sizes, report, heading, "behind " + std::to_string(children.number) + " children", [&](bool behind) {
+      const Scratch scratch(options.dir);
+      Children those = children;
+      if (!behind) those.number = 0;
+      return measure_behind_split(url_in(scratch, true), those, sizes.latency_rate, sizes.neighbours);
+    });
+  };
+  behind_split("a job of 1 ms of the same kind, 4 slots", {"noop", 1, sizes.children});
+  behind_split("a job of 1 ms, the children of a kind of 20 ms", {"burger", 20, sizes.children});
 }
 
 /// Of each of `all` but the first, the ratio to the first.

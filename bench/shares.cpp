@@ -52,10 +52,16 @@ void fill(galley::Queue& queue, int jobs, const std::function<galley::JobOptions
 std::string key_of(int number) { return "key" + std::to_string(number); }
 
 /// A number is one of those that are timed; anything else is noise.
-Latencies measure_beside(const galley::StorePtr& store, int jobs_a_second, int jobs,
+Latencies measure_beside(const galley::StorePtr& store, const Children& noise, int jobs_a_second, int jobs,
                          const std::function<galley::JobOptions(std::size_t)>& options) {
   Paced paced(jobs_a_second, jobs);
   galley::Worker worker{store};
+  if (noise.kind != "noop") {
+    const std::chrono::milliseconds work(noise.run_ms);
+    worker.handle(noise.kind, [work](galley::Attempt&, std::string_view) {
+      std::this_thread::sleep_for(work);  // lint: allow(sleep) because this is the job's work
+    });
+  }
   worker.handle("noop", [&paced](galley::Attempt&, std::string_view payload) {
     if (payload.front() != '{') paced.started(std::stoul(std::string(payload)));
     std::this_thread::sleep_for(std::chrono::milliseconds(1));  // lint: allow(sleep) because this is the job's work
@@ -104,16 +110,18 @@ Latencies measure_neighbours(const std::string& url, int keys, int noise, int jo
   }
   if (noise > 0) fill(queue, noise, [&](int) { return of("noisy"); });
   constexpr std::size_t kStep = 7'919;  // a prime, so that neighbours in time are none in the tables
-  return measure_beside(store, jobs_a_second, jobs, [&](std::size_t next) {
+  return measure_beside(store, {"noop"}, jobs_a_second, jobs, [&](std::size_t next) {
     return of(key_of(static_cast<int>(next * kStep % static_cast<std::size_t>(keys))));
   });
 }
 
-Latencies measure_behind_split(const std::string& url, int children, int jobs_a_second, int jobs) {
+Latencies measure_behind_split(const std::string& url, const Children& children, int jobs_a_second, int jobs) {
   const auto store = galley::open_store(url).value();
   galley::Queue queue{store, "bench"};
-  if (children > 0) (void)galley::split(queue, "noop", galley::ranges(0, children, 1)).enqueue().value();
-  return measure_beside(store, jobs_a_second, jobs, [](std::size_t) { return galley::JobOptions{}; });
+  if (children.number > 0) {
+    (void)galley::split(queue, children.kind, galley::ranges(0, children.number, 1)).enqueue().value();
+  }
+  return measure_beside(store, children, jobs_a_second, jobs, [](std::size_t) { return galley::JobOptions{}; });
 }
 
 }  // namespace bench

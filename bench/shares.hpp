@@ -22,7 +22,15 @@ struct Limited {
 /// (each of which has had a job before). `noise`: so many jobs of one more key wait from the beginning.
 [[nodiscard]] Latencies measure_neighbours(const std::string& url, int keys, int noise, int jobs_a_second, int jobs);
 
-/// The same without keys, behind so many children of one parent.
-[[nodiscard]] Latencies measure_behind_split(const std::string& url, int children, int jobs_a_second, int jobs);
+/// Children of one parent, waiting from the beginning.
+struct Children {
+  std::string kind;  ///< "noop": that of the jobs that are measured
+  int run_ms = 1;
+  int number = 0;
+};
+
+/// The same without keys, behind them. Nothing is configured.
+[[nodiscard]] Latencies measure_behind_split(const std::string& url, const Children& children, int jobs_a_second,
+                                             int jobs);
 
 }  // namespace bench
