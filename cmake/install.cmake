@@ -35,6 +35,7 @@ file(GLOB docs_sources CONFIGURE_DEPENDS apps/galley_docs/*.cpp)
 add_executable(galley_docs ${docs_sources})
 target_include_directories(galley_docs PRIVATE ${PROJECT_SOURCE_DIR}/apps)
 target_link_libraries(galley_docs PRIVATE galley_flags galley_cli CLI11::CLI11)
+galley_unite(galley_docs)
 
 find_program(GZIP_PROGRAM gzip REQUIRED)
 set(docs_folder ${PROJECT_BINARY_DIR}/docs)

@@ -14,14 +14,14 @@ struct Tables {
   std::string operands;  ///< of arguments without a dash
 };
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string result = "'";
   for (const char letter : text) result += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
   return result + "'";
 }
 
 void add_line(std::string& table, const std::string& key, const std::string& value) {
-  table += "    [" + quoted(key) + "]=" + quoted(value) + "\n";
+  table += "    [" + in_quotes(key) + "]=" + in_quotes(value) + "\n";
 }
 
 void add_word(std::string& words, const std::string& word) { words += (words.empty() ? "" : " ") + word; }
@@ -115,7 +115,7 @@ std::string bash_completion(const CommandRow& program) {
   Tables tables;
   collect(program, tables);
   std::string body(kBody);
-  body.replace(body.find(kName), kName.size(), quoted(program.name));
+  body.replace(body.find(kName), kName.size(), in_quotes(program.name));
   const std::string function = "_" + program.name;
   return "# Completion of " + program.name + " " GALLEY_VERSION +
          " for bash, written by galley_docs from the table of " + "--help.\n\n" + function + "() {\n" +

@@ -10,7 +10,7 @@
 namespace galley::runtime {
 
 namespace {
-namespace detail = boost::asio::detail;
+namespace asio_detail = boost::asio::detail;
 }
 
 // Members of Asio that have no other way in. An explicit instantiation may name a private member (C++20,
@@ -38,20 +38,20 @@ struct TimerHeap {
   friend constexpr auto revealed(TimerHeap);
 };
 using SteadyTraits =
-    detail::chrono_time_traits<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>>;
-using SteadyService = detail::deadline_timer_service<SteadyTraits>;
-using SystemService = detail::deadline_timer_service<
-    detail::chrono_time_traits<std::chrono::system_clock, boost::asio::wait_traits<std::chrono::system_clock>>>;
-template struct Reveal<&detail::scheduler::op_queue_, SchedulerQueue>;
-template struct Reveal<&detail::scheduler::mutex_, SchedulerMutex>;
-template struct Reveal<&detail::scheduler::task_interrupted_, SchedulerInterrupted>;
-template struct Reveal<&detail::scheduler::outstanding_work_, SchedulerWork>;
+    asio_detail::chrono_time_traits<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>>;
+using SteadyService = asio_detail::deadline_timer_service<SteadyTraits>;
+using SystemService = asio_detail::deadline_timer_service<
+    asio_detail::chrono_time_traits<std::chrono::system_clock, boost::asio::wait_traits<std::chrono::system_clock>>>;
+template struct Reveal<&asio_detail::scheduler::op_queue_, SchedulerQueue>;
+template struct Reveal<&asio_detail::scheduler::mutex_, SchedulerMutex>;
+template struct Reveal<&asio_detail::scheduler::task_interrupted_, SchedulerInterrupted>;
+template struct Reveal<&asio_detail::scheduler::outstanding_work_, SchedulerWork>;
 template struct Reveal<&SteadyService::timer_queue_, ServiceTimers>;
-template struct Reveal<&detail::timer_queue<SteadyTraits>::heap_, TimerHeap>;
+template struct Reveal<&asio_detail::timer_queue<SteadyTraits>::heap_, TimerHeap>;
 
 LoopReactor& LoopReactor::install(boost::asio::io_context& context, LoopTurns& loop) {
   auto made = std::make_unique<LoopReactor>(context, loop);
-  boost::asio::add_service<detail::reactor>(context, made.get());
+  boost::asio::add_service<asio_detail::reactor>(context, made.get());
   LoopReactor& reactor = *made.release();
   // Each adds its queue, and the first the reactor to the scheduler. The queue that is added last is asked first: the
   // divider; then the steady timers, so that `due` begins with theirs. A service that is made later, of yet another
@@ -66,7 +66,7 @@ LoopReactor& LoopReactor::install(boost::asio::io_context& context, LoopTurns& l
 LoopReactor::LoopReactor(boost::asio::io_context& context, LoopTurns& loop)
     : epoll_reactor(context),
       loop_(loop),
-      scheduler_(boost::asio::use_service<detail::scheduler>(context)),
+      scheduler_(boost::asio::use_service<asio_detail::scheduler>(context)),
       divider_(*this) {}
 
 void LoopReactor::shutdown() {
@@ -78,7 +78,7 @@ void LoopReactor::shutdown() {
 }
 
 void LoopReactor::run(long usec, Operations&) {
-  thread_ = static_cast<detail::scheduler_thread_info*>(detail::thread_context::top_of_thread_call_stack());
+  thread_ = static_cast<asio_detail::scheduler_thread_info*>(asio_detail::thread_context::top_of_thread_call_stack());
   struct Settle {
     LoopReactor& reactor;
     ~Settle() { reactor.settle_work(); }
@@ -122,13 +122,13 @@ void LoopReactor::note_due() {
 }
 
 void LoopReactor::take_posted() {
-  detail::conditionally_enabled_mutex::scoped_lock lock(scheduler_.*revealed(SchedulerMutex{}));
+  asio_detail::conditionally_enabled_mutex::scoped_lock lock(scheduler_.*revealed(SchedulerMutex{}));
   ready.push(scheduler_.*revealed(SchedulerQueue{}));
 }
 
 bool LoopReactor::begin_sleep() {
   {
-    detail::conditionally_enabled_mutex::scoped_lock lock(scheduler_.*revealed(SchedulerMutex{}));
+    asio_detail::conditionally_enabled_mutex::scoped_lock lock(scheduler_.*revealed(SchedulerMutex{}));
     ready.push(scheduler_.*revealed(SchedulerQueue{}));
     if (!ready.empty()) return false;
     scheduler_.*revealed(SchedulerInterrupted{}) = false;  // so the next post interrupts, and so does stop()

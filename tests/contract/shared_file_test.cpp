@@ -59,7 +59,7 @@ class SharedFile final : public engine::ForwardingStore {
   Result<BatchId> open_batch(const std::string& name, const std::string& token) override {
     return second_->open_batch(name, token);
   }
-  Result<void> put_schedule(const Schedule& schedule) override { return second_->put_schedule(schedule); }
+  Result<void> put_schedule(const store::Schedule& schedule) override { return second_->put_schedule(schedule); }
   Result<std::vector<LaneStats>> lanes() override { return second_->lanes(); }
   Result<std::vector<QueueStats>> queues() override { return second_->queues(); }
 

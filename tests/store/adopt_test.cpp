@@ -23,7 +23,7 @@ TEST(Adopting, AFileOfAnotherProgramGetsGalleysTablesOnlyWhenItIsAskedFor) {
   EXPECT_EQ(refused.error().code, Errc::NotAStore);
   EXPECT_NE(refused.error().message.find("adopt=1"), std::string::npos) << refused.error().message;
   const auto store = open_store("sqlite:" + path + "?adopt=1").value();
-  sqlite::Session session{store, app.raw()};
+  galley::sqlite::Session session{store, app.raw()};
   app.execute("BEGIN IMMEDIATE");
   const JobId id = session.enqueue("q", "k", 1).value();
   app.execute("COMMIT");

@@ -25,7 +25,8 @@ class Joined : public testing::Test {
  protected:
   Joined() { app_.execute("CREATE TABLE orders (item TEXT)"); }
 
-  [[nodiscard]] JobId enqueue(sqlite::Session& session, const std::string& queue, const JobOptions& options = {}) {
+  [[nodiscard]] JobId enqueue(galley::sqlite::Session& session, const std::string& queue,
+                              const JobOptions& options = {}) {
     return session.enqueue_json(queue, "k", "1", options).value();
   }
   void order() { app_.execute("INSERT INTO orders VALUES ('kettle')"); }
@@ -50,7 +51,7 @@ class Joined : public testing::Test {
 
   static Errc code_of(const StorePtr& store, sqlite3* connection) {
     try {
-      sqlite::Session session{store, connection};
+      galley::sqlite::Session session{store, connection};
     } catch (const Exception& refused) {
       return refused.error().code;
     }
@@ -62,7 +63,7 @@ class Joined : public testing::Test {
   const std::string path_ = dir_.file("jobs.db");
   StorePtr store_ = open_store("sqlite:" + path_ + "?durability=normal").value();
   AppConnection app_{path_};
-  sqlite::Session session_{store_, app_.raw()};
+  galley::sqlite::Session session_{store_, app_.raw()};
 };
 
 TEST_F(Joined, AJobIsThereWhenTheApplicationHasCommittedAndNotBefore) {
@@ -169,7 +170,7 @@ TEST_F(Joined, WhereAnotherWritesTheConnectionsOwnPatienceDecides) {
   const AppConnection writer(path_);
   writer.execute("BEGIN IMMEDIATE");
   const AppConnection hasty(path_, 0);
-  sqlite::Session session{store_, hasty.raw()};
+  galley::sqlite::Session session{store_, hasty.raw()};
   hasty.execute("BEGIN");
   EXPECT_EQ(session.enqueue_json("q", "k", "1").error().code, Errc::Unavailable);
   writer.execute("COMMIT");
@@ -189,7 +190,7 @@ TEST_F(Joined, OnlyAConnectionToTheStoresOwnFileIsTaken) {
   EXPECT_EQ(code_of(store_, reader.raw()), Errc::ReadOnly);
   std::filesystem::create_symlink(path_, dir_.file("link.db"));
   const AppConnection link(dir_.file("link.db"));
-  EXPECT_NO_THROW((sqlite::Session{store_, link.raw()})) << "another way to the same file";
+  EXPECT_NO_THROW((galley::sqlite::Session{store_, link.raw()})) << "another way to the same file";
 }
 
 TEST_F(Joined, AFileThatWasPutInThePlaceOfTheStoresIsNotIt) {
@@ -214,7 +215,7 @@ TEST_F(Joined, NamesThatWereRolledBackAreForgotten) {
 }
 
 TEST_F(Joined, TwoSessionsOfOneTransactionSeeEachOthersJobs) {
-  sqlite::Session second{store_, app_.raw()};
+  galley::sqlite::Session second{store_, app_.raw()};
   JobOptions once;
   once.token = "t";
   app_.execute("BEGIN IMMEDIATE");
@@ -261,7 +262,7 @@ TEST_F(Joined, ThreadsWithAConnectionEachAndTheStoreItselfShareTheFile) {
   for (int t = 0; t < 3; ++t) {
     threads.emplace_back([this, t] {
       const AppConnection app(path_);
-      sqlite::Session session{store_, app.raw()};
+      galley::sqlite::Session session{store_, app.raw()};
       for (int i = 0; i < kEach; ++i) {
         app.execute("BEGIN IMMEDIATE");
         app.execute("INSERT INTO orders VALUES ('x')");
