@@ -14,6 +14,7 @@ std::span<const Target> targets() noexcept {
       {"duration", duration},
       {"flags", flags},
       {"histogram", histogram},
+      {"http_request", http_request},
       {"job_source", job_source},
       {"load", load},
       {"notify", notify},

@@ -17,6 +17,7 @@ void cursor(std::string_view input);
 void duration(std::string_view input);
 void flags(std::string_view input);
 void histogram(std::string_view input);
+void http_request(std::string_view input);
 void job_source(std::string_view input);
 void load(std::string_view input);
 void notify(std::string_view input);

@@ -196,7 +196,19 @@ class IntegerRange {
 
 namespace resume_detail {
 [[nodiscard]] Result<void> check_place(std::int64_t place, std::int64_t least, std::int64_t most);
-}
+
+/// A container that is somebody else's. (clang 14 cannot read the views of libstdc++ 12.)
+template <class Range>
+class Borrowed {
+ public:
+  explicit Borrowed(Range& range) noexcept : range_(&range) {}
+  [[nodiscard]] auto begin() const { return std::ranges::begin(*range_); }
+  [[nodiscard]] auto end() const { return std::ranges::end(*range_); }
+
+ private:
+  Range* range_;
+};
+}  // namespace resume_detail
 
 /// The elements of a container or range, in its order; the cursor is how many are behind it.
 template <std::ranges::forward_range View>
@@ -229,10 +241,16 @@ class Items {
   std::int64_t done_ = 0;
   std::optional<std::ranges::iterator_t<View>> at_;
 };
-/// An lvalue must outlive the resume; a temporary is kept.
+/// An lvalue must outlive the resume, unless it is a view; a temporary is kept.
 template <std::ranges::forward_range Range>
 [[nodiscard]] auto items(Range&& range) {
-  return Items<std::views::all_t<Range>>(std::views::all(std::forward<Range>(range)));
+  using Bare = std::remove_cvref_t<Range>;
+  if constexpr (std::is_lvalue_reference_v<Range> && !std::ranges::enable_view<Bare>) {
+    using View = resume_detail::Borrowed<std::remove_reference_t<Range>>;
+    return Items<View>(View(range));
+  } else {
+    return Items<Bare>(std::forward<Range>(range));
+  }
 }
 
 /// What a cursor's function gives: an item, and the token from which the one behind it is had; no token: it is the

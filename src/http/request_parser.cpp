@@ -1,8 +1,11 @@
 #include "http/request_parser.hpp"
 
+#include <algorithm>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <functional>
 #include <optional>
+#include <vector>
 
 namespace galley {
 
@@ -68,6 +71,21 @@ namespace http {
 
 struct RequestParser::Beast {
   std::optional<beast::request_parser<beast::string_body>> parser;
+  std::size_t head_bytes = 0;
+  std::vector<const Message::value_type*> headers;  ///< of a chunked request, sorted: what stood in its head
+
+  /// What a client sends behind the body is no header (RFC 9110, section 6.5.1), though Beast puts it among them.
+  void drop_trailers() {
+    auto& message = parser->get();
+    for (auto at = message.begin(); !headers.empty() && at != message.end();) {
+      const bool in_head = std::binary_search(headers.begin(), headers.end(), &*at, std::less<>());
+      at = in_head ? std::next(at) : message.erase(at);
+    }
+  }
+  void note_headers() {
+    for (const auto& header : parser->get()) headers.push_back(&header);
+    std::sort(headers.begin(), headers.end(), std::less<>());
+  }
 };
 
 RequestParser::RequestParser(std::size_t max_header_bytes, std::size_t max_body_bytes)
@@ -78,7 +96,8 @@ RequestParser::~RequestParser() = default;
 
 void RequestParser::reset() {
   auto& parser = beast_->parser.emplace();
-  parser.eager(true);
+  beast_->head_bytes = 0;
+  beast_->headers.clear();
   parser.header_limit(static_cast<std::uint32_t>(max_header_bytes_));
   parser.body_limit(max_body_bytes_);
 }
@@ -86,23 +105,36 @@ void RequestParser::reset() {
 RequestParser::Step RequestParser::put(std::string_view bytes) {
   auto& parser = *beast_->parser;
   const bool had_head = parser.is_header_done();
+  parser.eager(had_head);  // the head alone: it is judged before anything of the body, or behind it, is read
   boost::system::error_code fault;
   const std::size_t used = parser.put(boost::asio::const_buffer(bytes.data(), bytes.size()), fault);
+  if (!had_head) beast_->head_bytes += used;
   if (fault == beast::error::header_limit) {
-    const bool long_line = !had_head && bytes.find("\r\n") == std::string_view::npos;
+    const bool long_line =
+        parser.get().target().empty() && bytes.substr(0, max_header_bytes_).find("\r\n") == std::string_view::npos;
     return {used, State::Bad, long_line ? 414 : 431};
   }
   if (fault == beast::error::body_limit) return {used, State::Bad, 413};
   if (fault == beast::error::bad_version) return {used, State::Bad, 505};
   if (fault && fault != beast::error::need_more) return {used, State::Bad, 400};
   if (!parser.is_header_done()) return {used, State::Head, 0};
-  if (!had_head) {
-    const Step step = judge_head(used);
-    if (step.state != State::Body) return step;
-  }
+  if (!had_head) return put_first(bytes, used);
   // The parser leaves what it waits for the end of, the head of a chunk or a trailer, and has no bound of its own.
   if (!parser.is_done() && bytes.size() - used > max_header_bytes_) return {used, State::Bad, 431};
-  return {used, parser.is_done() ? State::Whole : State::Body, 0};
+  if (!parser.is_done()) return {used, State::Body, 0};
+  beast_->drop_trailers();
+  return {used, State::Whole, 0};
+}
+
+/// Behind the head, which has just been read.
+RequestParser::Step RequestParser::put_first(std::string_view bytes, std::size_t used) {
+  if (beast_->head_bytes > max_header_bytes_) return {used, State::Bad, 431};  // Beast counts the first line apart
+  const Step head = judge_head(used);
+  if (head.state != State::Body) return head;
+  if (beast_->parser->chunked()) beast_->note_headers();
+  Step step = put(bytes.substr(used));
+  step.used += used;
+  return step;
 }
 
 RequestParser::Step RequestParser::judge_head(std::size_t used) const {

@@ -38,6 +38,7 @@ class RequestParser {
   static void set_waited(HttpRequest& request, Duration waited) noexcept;
 
  private:
+  [[nodiscard]] Step put_first(std::string_view bytes, std::size_t used);
   [[nodiscard]] Step judge_head(std::size_t used) const;
 
   struct Beast;

@@ -57,6 +57,7 @@ void StackRequest::forget_heartbeat() noexcept {
 /// On the thread that was asked, inside the signal's handler: nothing here allocates or locks.
 void StackRequest::answer() noexcept {
   const std::int64_t began = base::mono_ns();
+  static_cast<void>(state());  // what send() has released: a signal orders nothing
   state_.store(State::Writing, std::memory_order_seq_cst);
   State answer = State::Taken;
   const Heartbeat* const heartbeat = heartbeat_.load(std::memory_order_seq_cst);

@@ -88,7 +88,7 @@ TEST(Channel, RefusesWhatTheCompilerWouldDestroyTwice) {
   static_assert(detail::kSafeToSend<std::unique_ptr<int>, std::shared_ptr<int>>);
   const std::string text = "a text that is too long to stand in the string itself";
   EXPECT_TRUE(refuses_in_place([text] {}));
-  EXPECT_FALSE(refuses_in_place([&text] {}));  // owns nothing
+  EXPECT_FALSE(refuses_in_place([&text] { static_cast<void>(text); }));  // owns nothing
 }
 
 asio::awaitable<void> send_functions(Channel<std::function<std::string()>>& channel) {
@@ -196,7 +196,7 @@ TEST(Channel, ItsEndIsACloseForWhoWaits) {
 
 TEST(Channel, AValueWhoseReceiverIsDestroyedIsTheNextOnes) {
   Channel<int> channel(1);
-  std::optional<int> never, other;
+  std::optional<int> never;
   {
     asio::io_context context(1);
     asio::co_spawn(context, receive_one(channel, never), [](const std::exception_ptr&) {});
@@ -233,7 +233,7 @@ asio::awaitable<void> receive_with_limit(Channel<int>& channel, std::vector<int>
 }
 
 TEST(Channel, CancelledAtAnyStepLosesNothingAndRepeatsNothing) {
-  for (const std::size_t capacity : {0, 1, 3}) {
+  for (const std::size_t capacity : {0U, 1U, 3U}) {
     bool through = false;
     for (int step = 0; !through; ++step) {
       ASSERT_LT(step, 500);

@@ -1,5 +1,7 @@
 // Time limits, many items at a time, and one computation for many callers.
 
+#include <iterator>
+
 #include "galley/runtime/for_each_limit.hpp"
 #include "galley/runtime/single_flight.hpp"
 #include "galley/runtime/with_timeout.hpp"
@@ -180,7 +182,7 @@ std::vector<int> up_to(int end) {
 }
 
 TEST(ForEachLimit, ResultsAreInOrderAndOneBadItemDisturbsNoOther) {
-  for (const std::size_t at_once : {1, 3, 25, 1'000}) {
+  for (const std::size_t at_once : {1U, 3U, 25U, 1'000U}) {
     asio::io_context context(1);
     Counts counts;
     std::vector<std::string> log;
@@ -281,7 +283,11 @@ concept TakenByForEach = requires(Items items, asio::awaitable<int> (*f)(int)) {
   for_each_limit(items, 1, f);
 };
 static_assert(TakenByForEach<std::vector<int>> && TakenByForEach<const std::vector<int>>);
-static_assert(!TakenByForEach<std::ranges::istream_view<int>>);  // to count them would consume them
+struct Stream {
+  [[nodiscard]] static std::istream_iterator<int> begin() { return {}; }
+  [[nodiscard]] static std::istream_iterator<int> end() { return {}; }
+};
+static_assert(std::ranges::input_range<Stream> && !TakenByForEach<Stream>);  // to count them would consume them
 
 TEST(ForEachLimit, RefusesALimitOfNone) {
   int sum = 0;

@@ -33,20 +33,27 @@ long rounds_in_three_turns(asio::awaitable<void> (*work)(const bool& over, long&
 
 asio::awaitable<void> send_and_receive(const bool& over, long& rounds) {
   Channel<int> channel(1);
-  for (; !over; ++rounds) {
+  while (!over) {
     EXPECT_EQ(co_await channel.send(1), Sent::Accepted);
     EXPECT_EQ(co_await channel.receive(), 1);
+    ++rounds;
   }
 }
 
 asio::awaitable<void> acquire_again(const bool& over, long& rounds) {
   Semaphore semaphore(1);
-  for (; !over; ++rounds) const Permit permit = co_await semaphore.acquire();
+  while (!over) {
+    const Permit permit = co_await semaphore.acquire();
+    ++rounds;
+  }
 }
 
 asio::awaitable<void> acquire_in_time(const bool& over, long& rounds) {
   Semaphore semaphore(1);
-  for (; !over; ++rounds) const Result<Permit> permit = co_await semaphore.acquire_for(1h);
+  while (!over) {
+    const Result<Permit> permit = co_await semaphore.acquire_for(1h);
+    ++rounds;
+  }
 }
 
 asio::awaitable<void> count(const bool& over, long& rounds) {

@@ -25,8 +25,9 @@ using namespace std::chrono_literals;
 class Patient {
  public:
   // The ids of what is in it.
-  static constexpr JobId kReady = 1, kScheduled = 2, kCompleted = 3, kDead = 4, kRunning = 5, kCommand = 6, kGroup = 7,
-                         kMember = 8, kCallback = 9, kKeyed = 10, kOrdered = 11;
+  [[maybe_unused]] static constexpr JobId kReady = 1, kScheduled = 2, kCompleted = 3, kDead = 4, kRunning = 5,
+                                          kCommand = 6, kGroup = 7, kMember = 8, kCallback = 9, kKeyed = 10,
+                                          kOrdered = 11;
 
   Patient() {
     WorkerCard card;

@@ -123,8 +123,8 @@ boost::asio::awaitable<std::vector<ItemResult<typename ForEach<Items, F>::Value>
 /// f and items are named on a line above: g++ 12 destroys a lambda that owns what it captures, or an aggregate, twice
 /// when it is written inside a co_await expression. What could be one does not compile.
 template <class Items, class F>
-requires std::ranges::forward_range < std::remove_cvref_t<Items>
-& > [[nodiscard]] auto for_each_limit(Items&& items, std::size_t at_once, F&& f, const ForEachOptions& options = {}) {
+requires(std::ranges::forward_range<std::remove_cvref_t<Items>&>)
+    [[nodiscard]] auto for_each_limit(Items&& items, std::size_t at_once, F&& f, const ForEachOptions& options = {}) {
   static_assert(
       detail::kSafeTemporary<F>,
       "name the callable on the line above and pass that name: g++ 12 destroys a temporary twice in co_await");
