@@ -19,7 +19,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A checkpoint at 16 MiB waits for the readers of that moment; the longest is a backup, while the writers go on.
+// A checkpoint at 24 MiB waits for the readers of that moment; the longest is a backup, while the writers go on.
 constexpr std::int64_t kMostLogBytes = 64 << 20;
 // 100,000 completed jobs and their last attempts are kept, of about 600 bytes with their indexes.
 constexpr std::int64_t kMostFileBytes = 256 << 20;

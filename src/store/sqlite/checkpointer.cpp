@@ -2,8 +2,11 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <chrono>
+#include <exception>
 #include <system_error>
+#include <utility>
 
 namespace galley::store::sqlite {
 
@@ -21,7 +24,6 @@ Checkpointer::~Checkpointer() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
-    if (connection_ != nullptr) sqlite3_interrupt(connection_->raw());
   }
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
@@ -47,10 +49,13 @@ void Checkpointer::due_at(int pages) noexcept {
   if (due_ != pages) due_ = pages;
 }
 
-/// False: there is no thread for it.
+/// False: there is no thread for it; the next time it is tried again.
 bool Checkpointer::ask(int pages) {
   const std::lock_guard lock(mutex_);
-  if (failed_) return false;
+  if (std::exchange(failed_, false)) {
+    thread_.join();
+    return false;
+  }
   try {
     if (!thread_.joinable()) {
       thread_ = std::thread([this] { run(); });
@@ -75,7 +80,7 @@ void Checkpointer::run() noexcept {
     Database db(db_.file(), false);
     db.execute("PRAGMA cache_size = 0; SELECT count(*) FROM sqlite_schema");  // the first read opens the log
     work(db);
-  } catch (const SqlError&) {
+  } catch (const std::exception&) {  // no descriptor, no memory
     const std::lock_guard lock(mutex_);
     failed_ = true;
     asked_ = 0;
@@ -85,10 +90,9 @@ void Checkpointer::run() noexcept {
 
 void Checkpointer::work(Database& db) {
   std::unique_lock lock(mutex_);
-  connection_ = &db;
   for (;;) {
     changed_.wait(lock, [this] { return stop_ || asked_ != 0; });
-    if (stop_) break;
+    if (asked_ == 0) return;
     lock.unlock();
     const int due = take_over(db);
     lock.lock();
@@ -96,7 +100,6 @@ void Checkpointer::work(Database& db) {
     asked_ = 0;
     changed_.notify_all();
   }
-  connection_ = nullptr;
 }
 
 /// Returns at how many pages there is something to do again. The second round leaves only what was written during it,

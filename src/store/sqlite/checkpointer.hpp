@@ -7,6 +7,7 @@
 // checkpoint that waits for nobody begins at `begin` pages. At `anew` pages one follows that holds up writers until the
 // readers have left the log, half a second at most: the first has left it little to do, so that takes two short syncs.
 // A commit that finds the thread outrun by `behind` pages waits for it, and where there is no thread does its work.
+// What the thread was asked it does before it ends: a file may have many writers of a moment each.
 //
 // Thread-safety: made and destroyed by the owner of the connection, and called by its commits.
 
@@ -56,8 +57,7 @@ class Checkpointer {
   std::mutex mutex_;                      // guards what follows
   std::condition_variable changed_;
   bool stop_ = false;
-  bool failed_ = false;             // its connection could not be opened
-  Database* connection_ = nullptr;  // of the thread
+  bool failed_ = false;  // the thread has ended, as it could not have its connection
   std::thread thread_;
 };
 
