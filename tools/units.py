@@ -18,7 +18,7 @@ ALIAS = re.compile(r'(?:using|namespace) +(\w+) *=.*;$|using +[\w:]*::(\w+);$')
 MACRO = re.compile(r'# *define +(\w+)')
 TYPE = re.compile(r'(?:template *<.*> *)?(?:struct|class|union|enum(?: +(?:class|struct))?) +(\w+)')
 CONSTANT = re.compile(r'(?:inline +|static +)*(?:constexpr|const|constinit|static|thread_local)\b')
-NAME = re.compile(r'(\w+)(?:\[[^\]]*\])* *(?:\(|=|\{|;|$)')
+NAME = re.compile(r'(\w+)(?:\[[^\]]*\])* *[(={;]')
 SPOKEN = re.compile(r'(?<![\w.])(?<!->)(?<!std::)[A-Za-z_]\w*')
 TESTS = re.compile(r'(?:TEST(?:_F|_P)?|INSTANTIATE_TEST_SUITE_P|[A-Z_]+) *\(')
 
@@ -36,7 +36,7 @@ class File:
                 hidden = True
             elif raw == CLOSES:
                 hidden = False
-            elif line[:1].isalpha() or line[:1] in '#_[':
+            elif (line[:1].isalpha() or line[:1] in '#_[') and 'operator' not in line:
                 self._declares(line, hidden)
 
     def _declares(self, line, hidden):
@@ -46,7 +46,7 @@ class File:
             return
         found = MACRO.match(line) or (hidden and TYPE.match(line))
         if not found and (hidden or CONSTANT.match(line)) and not line.startswith('#') and not TESTS.match(line):
-            found = NAME.search(re.sub(r'^template *<.*>$|\boperator\b.*', '', line))
+            found = NAME.search(line)
         if found:
             self.own[found.group(1)] = self.path
 

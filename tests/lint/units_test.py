@@ -46,9 +46,13 @@ class Units(unittest.TestCase):
 
     def test_a_name_that_another_file_speaks_keeps_files_apart(self):
         self.apart(hidden('bool open(int path) {\n  return true;\n}'), 'void b() {\n  open(1, 2);\n}\n')
+        self.apart(hidden('struct Flags : Base {\n};'), 'void b() {\n  Flags flags;\n}\n')
 
     def test_a_name_in_words_or_of_a_member_is_not_spoken(self):
         self.together(hidden('int f();'), '// f\nvoid b() {\n  x.f(), y->f(), std::f(), say("f");\n}\n')
+
+    def test_an_operator_is_no_name(self):
+        self.together(hidden('bool operator==(A a, A b) {\n  return a;\n}'), 'bool b() {\n  return operator==(1);\n}')
 
     def test_names_of_tests_are_no_names_of_the_file(self):
         self.together(hidden('TEST(Lease, Ends) {\n}'), hidden('TEST(Lease, Begins) {\n}'))
