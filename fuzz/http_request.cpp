@@ -125,8 +125,8 @@ void http_request(std::string_view input) {
   for (const Seen& seen : whole) {
     if (seen.status == 0) check_routes(seen);
   }
-  // In pieces, a head is looked at when it is whole, and a line of a body that is too long is refused before that.
-  if (!pieces.empty() && pieces.back().status == 431) {
+  // In pieces, a head is looked at when it is whole, and what is too long is refused before that.
+  if (!pieces.empty() && (pieces.back().status == 431 || pieces.back().status == 414)) {
     pieces.pop_back();
     whole.resize(std::min(whole.size(), pieces.size()));
   } else if (whole.size() == pieces.size() + 1 && whole.back().status != 0) {

@@ -152,15 +152,9 @@ using Fine = std::optional<Fault>;  ///< nothing: fine
 /// The text as Boost.JSON reads it, but with exact doubles.
 [[nodiscard]] json::value parse(std::string_view text, boost::system::error_code& error);
 
-inline Fault wrong(const json::value& value, const std::string& allowed) {
-  std::string shown = json::serialize(value);
-  if (constexpr std::size_t kMost = 100; shown.size() > kMost) {
-    std::size_t end = kMost;
-    while (end > 0 && (static_cast<unsigned char>(shown[end]) & 0xC0U) == 0x80U) --end;  // not within a character
-    shown = shown.substr(0, end) + "...";
-  }
-  return {{}, shown + " is not allowed; allowed is " + allowed};
-}
+[[nodiscard]] Fault wrong(const json::value& value, const std::string& allowed);
+/// A member's name as a message may have it: short and printable.
+[[nodiscard]] std::string shown(std::string_view name);
 
 template <class T>
 Fine read(const json::value& from, T& to, int depth);
@@ -276,7 +270,7 @@ Fine read_map(const json::value& from, T& to, int depth) {
   to.clear();
   for (const auto& item : *object) {
     const std::string key(item.key().data(), item.key().size());
-    if (Fine fault = read(item.value(), to[key], depth + 1)) return std::move(*fault).inside(key);
+    if (Fine fault = read(item.value(), to[key], depth + 1)) return std::move(*fault).inside(shown(key));
   }
   return {};
 }

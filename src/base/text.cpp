@@ -103,12 +103,13 @@ std::string_view tail_of(std::string_view text, std::size_t max) noexcept {
 }
 
 void append_tail(std::string& tail, std::string_view more, std::size_t max) {
-  if (more.size() > max) {  // of exactly `max` bytes nobody could tell whether a character was cut before them
-    tail = tail_of(more, max);
+  // Where something was dropped, more than `max` bytes stay: of fewer nobody could tell that a character was cut.
+  if (more.size() > max) {
+    tail = more.substr(more.size() - max - 1);
     return;
   }
   tail += more;
-  if (tail.size() > 2 * max) tail.erase(0, tail.size() - tail_of(tail, max).size());
+  if (tail.size() > 2 * max) tail.erase(0, tail.size() - max - 1);
 }
 
 std::string quoted(std::string_view text) {

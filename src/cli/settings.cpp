@@ -9,6 +9,7 @@
 
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "cli/text.hpp"
 #include "job/order.hpp"
 #include "job/validate.hpp"
 #include "open/url.hpp"
@@ -18,6 +19,7 @@ namespace galley::cli {
 namespace {
 
 constexpr const char* kFile = "galley.toml";
+constexpr std::size_t kMaxFault = 300;  // characters of what the TOML library says, which quotes what it has read
 constexpr std::string_view kKeys = "store, queue, pools, log_level, log_format";
 
 Error at_line(std::string_view path, const toml::source_region& source, const std::string& what) {
@@ -101,7 +103,7 @@ Result<Settings> settings_from_toml(std::string_view text, std::string_view path
       if (auto done = set(settings, path, key, node); !done) return done.error();
     }
   } catch (const toml::parse_error& fault) {
-    return at_line(path, fault.source(), std::string(fault.description()));
+    return at_line(path, fault.source(), to_cell(fault.description(), kMaxFault));
   }
   return settings;
 }

@@ -2,6 +2,7 @@
 
 #include "galley/payload.hpp"
 
+#include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/value_stack.hpp>
 #include <charconv>
@@ -86,6 +87,28 @@ class Builder {
 };
 
 }  // namespace
+
+std::string shown(std::string_view text) {
+  constexpr std::size_t kMost = 100;
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string out;
+  for (std::string_view left = base::head_of(text, kMost); !left.empty();) {
+    const std::string_view character = left.substr(0, std::max<std::size_t>(1, base::utf8_length(left)));
+    if (base::is_printable(character)) {
+      out += character;
+    } else {  // JSON escapes only those below a blank; the others are two bytes of UTF-8, of which the last is the
+              // number
+      const auto number = static_cast<unsigned char>(character.back());
+      (out += "\\u00").append({kHex[number >> 4U], kHex[number & 15U]});
+    }
+    left.remove_prefix(character.size());
+  }
+  return text.size() > kMost ? out + "..." : out;
+}
+
+Fault wrong(const json::value& value, const std::string& allowed) {
+  return {{}, shown(json::serialize(value)) + " is not allowed; allowed is " + allowed};
+}
 
 std::string to_utf8(std::string_view bytes) { return base::to_utf8(bytes); }
 

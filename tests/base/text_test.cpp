@@ -83,6 +83,22 @@ TEST(AppendTail, EndsAsIfAllHadBeenKeptAndCutOnce) {
   }
 }
 
+TEST(AppendTail, EndsTheSameForBytesThatAreNoText) {
+  Random random(2);
+  for (int round = 0; round < 500; ++round) {
+    const std::size_t max = 1 + random.bits() % 6;
+    std::string all;
+    std::string tail;
+    for (int i = 0; i < 30; ++i) {
+      std::string more;
+      for (std::size_t n = random.bits() % 9; n > 0; --n) more += "\x80\xBF\xE2\x61"[random.bits() % 4];
+      all += more;
+      append_tail(tail, more, max);
+      EXPECT_EQ(tail_of(tail, max), tail_of(all, max));
+    }
+  }
+}
+
 TEST(Quoted, EscapesWhatCouldBreakALineOrATerminal) {
   EXPECT_EQ(base::quoted("plain Grüße"), "\"plain Grüße\"");
   EXPECT_EQ(base::quoted("a\"b\\c\nd\te\x1b\xFF"), R"("a\"b\\c\nd\te\x1b\xff")");

@@ -111,6 +111,14 @@ TEST(Payload, CutsALongValueBetweenCharacters) {
   EXPECT_NE(message.find("€... is not allowed"), std::string::npos) << message;
 }
 
+TEST(Payload, ShowsNothingThatWouldDriveATerminalAndNoLongName) {
+  EXPECT_EQ(fault<Size>("\"\x7F\xC2\x9B\""), R"(arguments: "\u007f\u009b" is not allowed; allowed is an object)");
+  EXPECT_EQ(fault<Everything>(R"({"counts":{"a\n\u001b":"y"}})").substr(0, 24), R"(counts.a\u000a\u001b: "y")");
+  const std::string message = fault<Everything>(R"({"counts":{")" + std::string(5'000, 'k') + R"(":"y"}})");
+  EXPECT_LT(message.size(), 250U) << message;
+  EXPECT_NE(message.find("kkk...: \"y\""), std::string::npos) << message;
+}
+
 TEST(Payload, RefusesWhatIsNotAnObject) {
   EXPECT_EQ(fault<Size>("[1]"), "arguments: [1] is not allowed; allowed is an object");
   for (const char* const text : {"null", "1", "\"x\"", "true"}) EXPECT_NE(fault<Size>(text), "") << text;
