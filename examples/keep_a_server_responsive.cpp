@@ -41,9 +41,9 @@ asio::awaitable<galley::HttpResponse> compute(galley::WorkerPool& pool, galley::
 galley::HttpResponse health(const galley::OverloadGuard& guard, const galley::Loop& loop,
                             const galley::Lifecycle& lifecycle) {
   const galley::Readiness ready = lifecycle.readiness();
-  const auto turn = loop.stats().turn_time.quantile(0.99);  // so long nothing else is looked at
+  const auto lag = loop.stats().ready_delay.quantile(0.99);  // so late a handler began after it was ready
   const std::string text = std::string("{\"status\":\"") + (guard.busy() ? "busy" : "normal") +
-                           "\",\"turn_p99_us\":" + std::to_string(turn.count() / 1'000) +
+                           "\",\"lag_p99_us\":" + std::to_string(lag.count() / 1'000) +
                            ",\"ready\":" + (ready.yes ? "true" : "false") + ",\"why\":\"" + ready.reason + "\"}\n";
   return galley::HttpResponse(ready.yes ? 200 : 503, text, "application/json");
 }

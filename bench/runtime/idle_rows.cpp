@@ -1,8 +1,8 @@
 // What costs CPU time though there is nothing to do.
 
 #include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
 #include <future>
+#include <galley/runtime/loop.hpp>
 #include <galley/runtime/worker_pool.hpp>
 #include <thread>
 
@@ -21,14 +21,18 @@ double ms_while_idle(int seconds) {
   return (cpu_seconds() - before) * 1e3;
 }
 
-double idle_pool_and_loop(int seconds) {
-  galley::WorkerPool pool;
-  boost::asio::io_context loop{1};
-  const auto work = boost::asio::make_work_guard(loop);
+double idle_pool_and_loop(int seconds, bool scaled) {
+  galley::PoolOptions options;
+  if (scaled) options.scaling.max_dispatchers = 2;
+  galley::WorkerPool pool{options};
+  galley::Loop loop;
+  const auto work = boost::asio::make_work_guard(loop.context());
   std::thread thread([&loop] { loop.run(); });
-  std::promise<void> ran;
-  static_cast<void>(pool.try_submit([&ran] { ran.set_value(); }));
-  ran.get_future().wait();
+  std::promise<void> pool_ran, loop_ran;
+  static_cast<void>(pool.try_submit([&pool_ran] { pool_ran.set_value(); }));
+  static_cast<void>(loop.post([&loop_ran] { loop_ran.set_value(); }));
+  pool_ran.get_future().wait();
+  loop_ran.get_future().wait();
   const double used = ms_while_idle(seconds);
   loop.stop();
   thread.join();
@@ -41,7 +45,8 @@ std::vector<Row> idle_rows(const Options& options) {
   const int seconds = options.quick ? 1 : 3;
   Row row{"idle for " + std::to_string(seconds) + " s", "ms of CPU time", {}, {}, ""};
   row.lines = {{"pool and loop", Aim{Aim::Kind::AtMost, 3}}};
-  row.entrants = {{"galley", [seconds] { return std::vector{idle_pool_and_loop(seconds)}; }}};
+  row.entrants = {{"galley", [seconds] { return std::vector{idle_pool_and_loop(seconds, false)}; }},
+                  {"galley, scaling on", [seconds] { return std::vector{idle_pool_and_loop(seconds, true)}; }}};
   row.entrants.push_back({"nothing at all", [seconds] { return std::vector{ms_while_idle(seconds)}; }});
   add_node(row.entrants, options, "a worker thread of Node", "idle " + std::to_string(seconds));
   return {row};

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <system_error>
 #include <thread>
 
 #include "runtime/worker_pool_impl.hpp"
@@ -38,6 +39,46 @@ void check(const PoolScaling& scaling, int dispatchers) {
   }
 }
 
+/// Whatever the thread that makes the pool is bound to: a program may keep its loop on one cpu and the pool on another.
+cpu_set_t cpus_there() {
+  cpu_set_t there;
+  const auto look = [&there] {
+    cpu_set_t all;
+    CPU_ZERO(&all);
+    for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu) CPU_SET(cpu, &all);
+    sched_setaffinity(0, sizeof all, &all);  // the kernel takes those that are there; where it is forbidden: as before
+    if (sched_getaffinity(0, sizeof there, &there) != 0) there = all;  // more cpus than such a set can name
+  };
+  try {
+    std::thread(look).join();
+  } catch (const std::system_error& failure) {
+    throw Exception(Error{Errc::Unavailable, std::string("no thread can be started: ") + failure.what()});
+  }
+  return there;
+}
+
+/// "0..3, 8"
+std::string text_of(const cpu_set_t& cpus) {
+  std::string text;
+  for (unsigned first = 0; first < CPU_SETSIZE; ++first) {
+    if (!CPU_ISSET(first, &cpus)) continue;
+    unsigned last = first;
+    while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, &cpus)) ++last;
+    text += (text.empty() ? "" : ", ") + std::to_string(first) + (last > first ? ".." + std::to_string(last) : "");
+    first = last;
+  }
+  return text;
+}
+
+void check_cpus(const std::vector<int>& cpus) {
+  if (cpus.empty()) return;
+  const cpu_set_t there = cpus_there();
+  for (const int cpu : cpus) {
+    if (cpu >= 0 && cpu < CPU_SETSIZE && CPU_ISSET(static_cast<unsigned>(cpu), &there)) continue;
+    refuse("cpus", std::to_string(cpu), text_of(there));
+  }
+}
+
 PoolOptions checked(PoolOptions options) {
   if (options.workers == 0) {
     options.workers = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, unsigned{kMaxWorkers}));
@@ -51,7 +92,7 @@ PoolOptions checked(PoolOptions options) {
     refuse("max_waiting", std::to_string(options.max_waiting), "1.." + std::to_string(kMaxCapacity));
   }
   check(options.scaling, options.dispatchers);
-  for (const int cpu : options.cpus) check_range("cpus", cpu, 0, CPU_SETSIZE - 1);
+  check_cpus(options.cpus);
   return options;
 }
 

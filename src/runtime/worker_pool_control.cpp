@@ -100,6 +100,7 @@ Result<void> WorkerPool::Impl::resize(int dispatchers) {
       return added;
     }
   }
+  wake_scaling();
   return {};
 }
 
@@ -166,6 +167,7 @@ PoolStats WorkerPool::Impl::stats() const {
   stats.timed_out = timed_out_;
   stats.cancelled = withdrawn_;
   stats.discarded = discarded_;
+  stats.scaling_looks = scaling_looks_;
   {
     const std::lock_guard lock(errors_mutex_);
     stats.errors_dropped = errors_dropped_;

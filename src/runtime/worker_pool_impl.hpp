@@ -127,6 +127,9 @@ class WorkerPool::Impl {
   void supervise();
   [[nodiscard]] base::Mono stop_overdue(base::Mono now);
   void scale(base::Mono now);
+  /// Then it sleeps without a timer until wake_scaling().
+  [[nodiscard]] bool nothing_to_scale() noexcept;
+  void wake_scaling();
   void run_limit_set(base::Mono at);
 
   const PoolOptions options_;
@@ -170,8 +173,11 @@ class WorkerPool::Impl {
   bool supervising_ = true;
   base::Mono supervisor_until_ = base::Mono::max();
   base::Mono scale_at_ = base::Mono::max();
-  base::Mono busy_since_{};    ///< when all dispatchers were needed last
-  int above_target_ = 0;       ///< periods in a row
+  base::Mono busy_since_{};  ///< when all dispatchers were needed last
+  int above_target_ = 0;     ///< periods in a row
+  /// scale_at_ is never, until somebody says that there is something to look at. Who says so sets it to false.
+  std::atomic<bool> scaling_sleeps_{false};
+  std::atomic<std::int64_t> scaling_looks_{0};
   std::size_t scaled_to_ = 0;  ///< waits up to here have been looked at
 };
 

@@ -88,6 +88,7 @@ runtime::TaskRing::Push WorkerPool::Impl::push(Task& task, TaskClass task_class)
   const auto done = rings_[static_cast<std::size_t>(task_class)].push(task, clock_);
   if (done != runtime::TaskRing::Push::Done) return done;
   wake();
+  if (scaling_sleeps_.load(std::memory_order_seq_cst)) wake_scaling();
   return done;
 }
 

@@ -49,6 +49,8 @@ void WorkerPool::Impl::supervise() {
     const base::Mono next = stop_overdue(now);
     if (now >= scale_at_) {
       scale(now);
+      scale_at_ = nothing_to_scale() ? base::Mono::max() : now + options_.scaling.period;
+    } else if (options_.scaling.max_dispatchers > 0 && scale_at_ == base::Mono::max() && !scaling_sleeps_) {
       scale_at_ = now + options_.scaling.period;
     }
     lock.lock();
@@ -57,6 +59,20 @@ void WorkerPool::Impl::supervise() {
     const auto wait = supervisor_until_ == base::Mono::max() ? kLongestWait : supervisor_until_ - clock_.mono();
     supervisor_wake_.wait_for(lock, wait);
   }
+}
+
+/// A pool that cannot shrink, and in which nothing waits, changes only by what is submitted next: whoever submits that
+/// sees scaling_sleeps_, or is seen by the look that follows it (both by an RMW).
+bool WorkerPool::Impl::nothing_to_scale() noexcept {
+  if (above_target_ > 0 || size_ > options_.dispatchers) return false;
+  scaling_sleeps_.exchange(true, std::memory_order_seq_cst);
+  if (size_ <= options_.dispatchers && !anything_waits()) return true;
+  scaling_sleeps_.store(false, std::memory_order_seq_cst);
+  return false;
+}
+
+void WorkerPool::Impl::wake_scaling() {
+  if (scaling_sleeps_.exchange(false, std::memory_order_seq_cst)) run_limit_set(base::Mono::min());
 }
 
 /// The next moment at which one will be overdue.
@@ -77,6 +93,7 @@ base::Mono WorkerPool::Impl::stop_overdue(base::Mono now) {
 }
 
 void WorkerPool::Impl::scale(base::Mono now) {
+  scaling_looks_.fetch_add(1, std::memory_order_relaxed);
   const PoolScaling& scaling = options_.scaling;
   auto waits = waits_.since(scaled_to_);
   // What waits now and is not begun shows in no sample yet.

@@ -33,7 +33,8 @@ void pin_thread(const std::vector<int>& cpus) noexcept {
   cpu_set_t set;
   CPU_ZERO(&set);
   for (const int cpu : cpus) CPU_SET(static_cast<unsigned>(cpu), &set);
-  pthread_setaffinity_np(pthread_self(), sizeof set, &set);  // cpus that are not there bind nothing
+  // They were there when the pool was made; if all of them have gone since then, it runs where it may.
+  pthread_setaffinity_np(pthread_self(), sizeof set, &set);
 }
 
 }  // namespace

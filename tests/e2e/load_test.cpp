@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "base/event.hpp"
 #include "e2e/process.hpp"
 #include "load/server.hpp"
 
@@ -57,6 +60,51 @@ TEST_F(LoadCommand, ABodyIsPosted) {
   expect_exit(run("/echo", {"--rate", "100:50ms", "--body", "hello"}), 0);
   expect_exit(run("/echo", {"--rate", "100:50ms", "--body", "-"}, "hello"), 0);
   expect_exit(run("/echo", {"--rate", "100:50ms", "--body", "bye", "--header", "X-A: b"}), 1);
+}
+
+/// Answers, unlike the others, after so long: they are in time for nobody.
+std::optional<Server::Response> slow(const Server::Request& request, std::chrono::milliseconds after) {
+  std::promise<void> never;
+  never.get_future().wait_for(after);
+  return ok(request);
+}
+
+TEST_F(LoadCommand, WhatWasInTimeIsCounted) {
+  using namespace std::chrono_literals;
+  std::atomic<int> seen{0};
+  Server server([&seen](const Server::Request& request) {
+    const int number = ++seen;
+    if (number % 4 == 1) return slow(request, 2'100ms);
+    return std::optional(ok(request, number % 4 == 2 ? http::status::service_unavailable : http::status::ok));
+  });
+  // Each has a connection of its own, so one that is slow holds no other one up.
+  const std::vector<std::string> arguments{"load",       "http", server.url("/"),  "--rate", "100:200ms",
+                                           "--deadline", "2s",   "--allow-status", "503"};
+  const Finished done = bench_.run(arguments);
+  expect_exit(done, 0);
+  EXPECT_NE(done.out.find("status 200: 15\n"), std::string::npos) << done.out;
+  EXPECT_NE(done.out.find("good, within 2.0s: 10, 50.0/s\n"), std::string::npos) << done.out;
+}
+
+/// Stopped, the generator takes nothing up; when it goes on, all that was planned meanwhile is late.
+TEST_F(LoadCommand, AGeneratorThatCouldNotKeepUpSaysThatItsRunIsInvalid) {
+  using namespace std::chrono_literals;
+  std::atomic<int> seen{0};
+  Event in_the_middle;
+  Server server([&](const Server::Request& request) {
+    if (++seen == 50) in_the_middle.set();
+    return std::optional(ok(request));
+  });
+  Process process(bench_.dir(), {{"load", "http", server.url("/"), "--rate", "500:2s"}});
+  ASSERT_TRUE(in_the_middle.wait());
+  process.signal(SIGSTOP);
+  std::promise<void> never;
+  never.get_future().wait_for(400ms);  // 200 of 1,000 requests
+  process.signal(SIGCONT);
+  const Finished done = process.finish();
+  EXPECT_EQ(done.exit_code, 3) << done.err << done.out;
+  EXPECT_NE(done.out.find("INVALID: "), std::string::npos) << done.out;
+  EXPECT_NE(done.out.find("status 200: 1000\n"), std::string::npos) << done.out;
 }
 
 TEST_F(LoadCommand, AnInterruptEndsItWithAReport) {

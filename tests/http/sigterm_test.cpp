@@ -7,6 +7,7 @@
 #include <poll.h>
 
 #include <atomic>
+#include <boost/json/parse.hpp>
 #include <condition_variable>
 #include <csignal>
 #include <cstdlib>
@@ -39,11 +40,11 @@ class Traffic {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, 20ms, [&] { return ended_ || processes_ != known; });
   }
-  void answered(int status) {
+  void answered(const Answer& answer, const std::string& right) {
     const std::lock_guard lock(mutex_);
     ++answered_;
     ++total_;
-    if (status != 200 && status != 503) ++wrong_;
+    if (answer.status != 503 && (answer.status != 200 || !answer.body.starts_with(right))) ++wrong_;
     changed_.notify_all();
   }
   void dropped(const std::string& what) {
@@ -82,7 +83,8 @@ class Traffic {
 
 /// One request after the other, `per_connection` on each connection, until the traffic ends.
 void ask_on(Traffic& traffic, std::uint16_t port, int per_connection) {
-  const std::string request = get(per_connection % 2 == 0 ? "/compute?n=15" : "/health");
+  const bool computes = per_connection % 2 == 0;
+  const std::string request = get(computes ? "/compute?n=15" : "/health");
   while (!traffic.ended()) {
     Client client;
     const int known = traffic.processes();
@@ -99,7 +101,7 @@ void ask_on(Traffic& traffic, std::uint16_t port, int per_connection) {
                         ": " + client.fault());
         break;
       }
-      traffic.answered(answer.status);
+      traffic.answered(answer, computes ? "610\n" : "{\"status\":");
       if (answer.has("Connection: close")) break;
     }
   }
@@ -119,6 +121,45 @@ std::uint16_t quiet_port() {
     if (is_free) return port;
   }
   return 0;
+}
+
+TEST(ResponsiveServer, ComputesWhatWasAskedAndTellsItsLagAndThatAllIsNormal) {
+  const test::TempDir dir;
+  test::Start start;
+  const std::uint16_t port = quiet_port();
+  start.arguments = {"--port", std::to_string(port)};
+  test::Process server(dir, start);
+  ASSERT_TRUE(server.wait_out("listening"));
+  Client client(port);
+  for (const auto& [n, number] : {std::pair("0", "0\n"), {"1", "1\n"}, {"15", "610\n"}, {"30", "832040\n"}}) {
+    const Answer answer = client.ask(get(std::string("/compute?n=") + n));
+    EXPECT_EQ(answer.status, 200) << n;
+    EXPECT_EQ(answer.body, number) << n;
+  }
+  EXPECT_EQ(client.ask(get("/compute?n=46")).status, 400);
+  const Answer health = client.ask(get("/health"));
+  EXPECT_EQ(health.status, 200);
+  const auto said = boost::json::parse(health.body).as_object();
+  EXPECT_EQ(said.at("status"), "normal");
+  EXPECT_EQ(said.at("ready"), true);
+  EXPECT_GE(said.at("lag_p99_us").as_int64(), 0);
+  server.signal(SIGTERM);
+  EXPECT_EQ(server.finish().exit_code, 0);
+}
+
+TEST(ResponsiveServer, AsksItselfAndStops) {
+  const test::TempDir dir;
+  test::Process server(dir, test::Start{});
+  const test::Finished done = server.finish();
+  EXPECT_EQ(done.exit_code, 0) << done.err;
+  const auto times = [&done](std::string_view text) {
+    int count = 0;
+    for (auto at = done.out.find(text); at != std::string::npos; at = done.out.find(text, at + 1)) ++count;
+    return count;
+  };
+  EXPECT_EQ(times("/compute?n=32 gave 2178309\n"), 3) << done.out;
+  EXPECT_EQ(times("/compute?n=many gave n must be 0..45\n"), 1) << done.out;
+  EXPECT_EQ(times("/health gave {\"status\":\"normal\",\"lag_p99_us\":"), 1) << done.out;
 }
 
 TEST(Sigterm, UnderLoadDropsNoRequest) {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <future>
+#include <mutex>
 
 #include "base/clock.hpp"
 #include "load/server.hpp"
@@ -70,6 +71,35 @@ TEST_F(HttpLoadTest, AStalledServerDoesNotHoldUpTheMoments) {
   EXPECT_EQ(report.answered(), 50);
   EXPECT_GE(report.response.quantile(0.5), 30ms);  // those of the first 25 ms waited for the end of the stall at 60 ms
   EXPECT_LT(report.service.quantile(0.5), report.response.quantile(0.5));
+}
+
+double seconds(Duration time) { return std::chrono::duration<double>(time).count(); }
+
+/// Of N requests at R a second, those that come in a stall of S seconds wait for its end: (S - x) * R of them for more
+/// than x. So the part 1 - q of all of them waits for more than S - (1 - q) * N / R.
+TEST_F(HttpLoadTest, AStallOfASecondIsFeltByAllWhoComeInIt) {
+  constexpr double kSeconds = 4;
+  constexpr int kRequests = 1'200;
+  std::promise<void> never;
+  std::mutex answering;
+  int seen = 0;
+  Duration stall{0};
+  Server server([&](const Server::Request& request) {
+    const std::lock_guard lock(answering);
+    if (++seen == kRequests / 4) {
+      const auto began = clock_.mono();
+      never.get_future().wait_for(1s);
+      stall = clock_.mono() - began;
+    }
+    return std::optional(ok(request));
+  });
+  const Report report = run(server.url("/"), "300:4s", [](HttpLoad& load) { load.connections = 8; });
+  EXPECT_EQ(report.statuses.at(200), kRequests);
+  for (const double q : {0.8, 0.9, 0.95, 0.99}) {
+    const double expected = seconds(stall) - (1 - q) * kSeconds;
+    EXPECT_NEAR(std::chrono::duration<double>(report.response.quantile(q)).count(), expected, 0.1) << q;
+  }
+  EXPECT_LT(report.service.quantile(0.99), 100ms) << "eight were on their way";
 }
 
 TEST_F(HttpLoadTest, AServerThatIsNotThereRefusesEachRequest) {

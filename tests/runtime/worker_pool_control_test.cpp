@@ -106,6 +106,35 @@ TEST(PoolScale, GrowsWhenTasksWaitTooLongAndShrinksWhenIdle) {
   EXPECT_EQ(pool.size(), 1);
 }
 
+TEST(PoolScale, LooksNoMoreWhileItIsIdleAtItsLeastSize) {
+  PoolOptions options = options_of(1, 1);
+  options.scaling.max_dispatchers = 2;
+  options.scaling.period = 1ms;
+  options.scaling.idle = 1h;
+  WorkerPool ticks{options};  // above its least size for an hour, so it looks every period: what tells time here
+  ASSERT_TRUE(ticks.resize(2));
+  const auto wait_for_ticks = [&ticks](int more) {
+    const auto until = ticks.stats().scaling_looks + more;
+    while (ticks.stats().scaling_looks < until) std::this_thread::yield();
+  };
+  options.scaling.idle = 1ms;
+  WorkerPool pool{options};
+  const auto looks = [&pool] { return pool.stats().scaling_looks; };
+  for (int round = 1; round <= 3; ++round) {
+    const auto before = looks();
+    ASSERT_EQ(pool.try_submit([] {}), Submitted::Accepted);
+    while (pool.stats().completed < round) std::this_thread::yield();
+    const auto idle_from = looks();
+    while (looks() <= before) std::this_thread::yield();  // for that task it does
+    wait_for_ticks(50);
+    EXPECT_LE(looks(), idle_from + 2) << "one that was under way, and one that finds nothing to do";
+  }
+  const auto before = looks();
+  ASSERT_TRUE(pool.resize(2));
+  while (pool.size() > 1) std::this_thread::yield();
+  EXPECT_GT(looks(), before);
+}
+
 TEST(PoolClose, DrainRunsAllThatWasAccepted) {
   WorkerPool pool{options_of(1, 1)};
   std::atomic<int> ran{0};

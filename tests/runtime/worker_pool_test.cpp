@@ -4,13 +4,16 @@
 
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <future>
+#include <latch>
 #include <mutex>
 #include <set>
 #include <thread>
 
+#include "base/clock.hpp"
 #include "base/event.hpp"
 #include "runtime/pool_options.hpp"
 
@@ -233,6 +236,83 @@ TEST(WorkerPool, ClassesShareEightToFourToOneAndEachHasItsOwnBound) {
   EXPECT_NEAR(static_cast<double>(std::count(first.begin(), first.end(), 'l')), 10, 1);
 }
 
+/// A flood of the classes above: each of its tasks submits the next one, so that none of them is ever empty.
+TEST(WorkerPool, TheLowClassWaitsForAtMostTwelveOthersEachTimeAndTheNormalOneForThree) {
+  WorkerPool pool{options_of(1, 1, 100)};
+  Held held;
+  held.hold(pool);
+  constexpr int kLow = 20;
+  int others = 0;                   // one worker: no two at once
+  int behind = 0, most_behind = 0;  // begun since one of the normal class has
+  std::vector<int> before_low;
+  std::function<void(TaskClass)> flood = [&](TaskClass task_class) {
+    TaskOptions options;
+    options.task_class = task_class;
+    const auto next = [&, task_class] {
+      ++others;
+      behind = task_class == TaskClass::Normal ? 0 : behind + 1;
+      most_behind = std::max(most_behind, behind);
+      if (before_low.size() < kLow && others < 1'000) flood(task_class);
+    };
+    ASSERT_EQ(pool.try_submit(next, options), Submitted::Accepted);
+  };
+  for (int i = 0; i < 50; ++i) {
+    flood(TaskClass::High);
+    flood(TaskClass::Normal);
+  }
+  TaskOptions low;
+  low.task_class = TaskClass::Low;
+  const auto one_low = [&] {
+    before_low.push_back(others);
+    most_behind = std::max(most_behind, ++behind);
+  };
+  for (int i = 0; i < kLow; ++i) ASSERT_EQ(pool.try_submit(one_low, low), Submitted::Accepted);
+  held.go.set();
+  while (pool.stats().queued[2] > 0) std::this_thread::yield();  // a close refuses what the flood submits
+  pool.close(CloseMode::Drain);
+  EXPECT_LE(most_behind, 3);
+  ASSERT_EQ(before_low.size(), static_cast<std::size_t>(kLow));
+  for (int n = 1; n <= kLow; ++n) EXPECT_LE(before_low[static_cast<std::size_t>(n - 1)], 12 * n) << n;
+}
+
+/// Each bound is one that holds however busy the machine is. One worker, so that times of running add up.
+TEST(WorkerPool, TellsHowLongTasksWaitedAndRan) {
+  const base::SystemClock clock;
+  const auto work_for = [&clock](Duration time) {
+    for (const auto until = clock.mono() + time; clock.mono() < until;) {
+    }
+  };
+  WorkerPool pool{options_of(1, 1, 1'000)};
+  EXPECT_EQ(pool.stats().wait_p99, 0us) << "nothing was measured yet";
+  EXPECT_EQ(pool.stats().run_p99, 0us);
+  Held held;
+  held.hold(pool);
+  // Every eighth task is measured, so a hundred of these. From the 600th on, 32 take long: 4 of the hundred.
+  const auto began = clock.mono();
+  base::Mono at_500th;
+  for (int i = 0; i < 800; ++i) {
+    const auto task = [&, i] {
+      if (i == 500) at_500th = clock.mono();
+      if (i >= 600 && i < 632) work_for(1ms);
+    };
+    ASSERT_EQ(pool.try_submit(task), Submitted::Accepted);
+  }
+  const auto submitted = clock.mono();
+  work_for(5ms);
+  const auto went_on = clock.mono();
+  held.go.set();
+  pool.close(CloseMode::Drain);
+  const auto ended = clock.mono();
+  const PoolStats stats = pool.stats();
+  EXPECT_GE(stats.wait_p50, went_on - submitted);
+  EXPECT_LE(stats.wait_p50, at_500th - began) << "more than half had begun by then";
+  EXPECT_GE(stats.wait_p99, went_on - submitted + 32ms) << "those behind the long ones";
+  EXPECT_LE(stats.wait_p99, ended - began);
+  EXPECT_GE(stats.run_p99, 1ms);
+  EXPECT_LE(stats.run_p99, ended - went_on);
+  EXPECT_LE(40 * stats.run_p50, ended - went_on) << "half of a hundred tasks ran for longer, one after the other";
+}
+
 TEST(WorkerPool, ATaskThatWaitedTooLongIsDroppedAndSaysSo) {
   WorkerPool pool{options_of(1, 1)};
   Held held;
@@ -357,6 +437,48 @@ TEST(WorkerPool, ThreadsHaveNamesAndTracersSeeEveryStep) {
   EXPECT_EQ(seen, "start run ran run failed close");
 }
 
+/// Those on which this thread may run.
+std::vector<int> cpus_of_this_thread() {
+  cpu_set_t set;
+  EXPECT_EQ(sched_getaffinity(0, sizeof set, &set), 0);
+  std::vector<int> cpus;
+  for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(static_cast<int>(cpu));
+  }
+  return cpus;
+}
+
+void bind_this_thread(const std::vector<int>& cpus) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int cpu : cpus) CPU_SET(static_cast<unsigned>(cpu), &set);
+  ASSERT_EQ(sched_setaffinity(0, sizeof set, &set), 0);
+}
+
+TEST(WorkerPool, ItsThreadsRunOnTheCpusThatWereAskedForAndOnNoOther) {
+  const std::vector<int> there = cpus_of_this_thread();
+  if (there.size() < 2) GTEST_SKIP() << "with one cpu all are bound to it";
+  bind_this_thread({there.front()});  // that its maker is bound binds no pool
+  for (const int cpu : {there.front(), there.back()}) {
+    PoolOptions options = options_of(1, 2);
+    options.cpus = {cpu};
+    WorkerPool pool{options};
+    std::latch both(2);
+    std::vector<int> seen[2];
+    for (auto& cpus : seen) {
+      const auto look = [&] {
+        both.arrive_and_wait();  // so that each worker runs one
+        cpus = cpus_of_this_thread();
+      };
+      ASSERT_EQ(pool.try_submit(look), Submitted::Accepted);
+    }
+    pool.close(CloseMode::Drain);
+    for (const auto& cpus : seen) EXPECT_EQ(cpus, std::vector{cpu});
+  }
+  EXPECT_EQ(cpus_of_this_thread(), std::vector{there.front()}) << "making a pool has changed this thread";
+  bind_this_thread(there);
+}
+
 TEST(WorkerPool, AnInvalidOptionIsAnErrorThatNamesIt) {
   const auto refused = [](const std::function<void(PoolOptions&)>& change, const char* name) {
     PoolOptions options;
@@ -377,6 +499,8 @@ TEST(WorkerPool, AnInvalidOptionIsAnErrorThatNamesIt) {
   refused([](PoolOptions& o) { o.workers = 1'001; }, "workers 1001");
   refused([](PoolOptions& o) { o.max_waiting = 0; }, "max_waiting 0");
   refused([](PoolOptions& o) { o.cpus = {-1}; }, "cpus -1");
+  refused([](PoolOptions& o) { o.cpus = {1'023}; }, "cpus 1023 is not allowed: ");
+  refused([](PoolOptions& o) { o.cpus = {5'000}; }, "cpus 5000");
   refused([](PoolOptions& o) { o.scaling.max_dispatchers = 1, o.dispatchers = 2; }, "scaling.max_dispatchers 1");
   refused([](PoolOptions& o) { o.scaling.max_dispatchers = 2, o.scaling.period = 0us; }, "scaling.period");
   refused([](PoolOptions& o) { o.scaling.max_dispatchers = 2, o.scaling.target = -1us; }, "scaling.target");

@@ -11,7 +11,9 @@
 // Two tiers: a queue with a hard bound, and in front of it dispatchers with so many workers each. A task counts against
 // the bound until it begins. What does not fit is refused, or waits for room as long as was said; memory never grows.
 // There is one queue for each class of tasks. Of 13 tasks that begin, 8 are of the high class, 4 of the normal and 1 of
-// the low one, as far as there are such: no class starves, and one that floods its queue fills no other's.
+// the low one, as far as there are such. Nothing ages: these turns are what keeps a class from starving. The n-th of
+// the low class waits for at most 12 * (n - 1 + workers) tasks of the others. One that floods its queue fills no
+// other's.
 //
 // A task begins at most once and in its class first come, first served. What a task throws is kept in a bounded sink
 // (take_errors), unless somebody awaits it: galley/runtime/offload.hpp has all of this for coroutines.
@@ -66,7 +68,7 @@ struct TaskOptions {
 struct PoolScaling {
   int max_dispatchers = 0;                           ///< 0: never scaled; else at least `dispatchers`
   Duration target = std::chrono::milliseconds(10);   ///< of the 95th percentile of waiting
-  Duration period = std::chrono::milliseconds(100);  ///< how often it is looked at
+  Duration period = std::chrono::milliseconds(100);  ///< how often it is looked at, unless it is idle at `dispatchers`
   int periods = 3;                                   ///< in a row above the target before one is added
   Duration idle = std::chrono::seconds(30);          ///< in which one dispatcher less would have done
 };
@@ -96,7 +98,7 @@ struct PoolOptions {
   std::function<std::shared_ptr<void>(int dispatcher)> make_state;
   PoolScaling scaling;
   PoolTracer tracer;
-  std::vector<int> cpus;           ///< The threads run on these alone; empty: anywhere.
+  std::vector<int> cpus;           ///< The threads run on these alone, which must be there; empty: anywhere.
   std::size_t max_errors = 1'000;  ///< That are kept for take_errors; then the oldest is dropped, and counted.
 };
 
@@ -127,6 +129,7 @@ struct PoolStats {
   std::int64_t discarded = 0;
   std::int64_t waiting_for_room = 0;
   std::int64_t errors_dropped = 0;  ///< by the sink's bound
+  std::int64_t scaling_looks = 0;   ///< whether to scale; none while it is idle at its least size
   /// Of every eighth task, the last thousand or so: zero where there is none.
   Duration wait_p50{0}, wait_p99{0}, run_p50{0}, run_p99{0};
 };
