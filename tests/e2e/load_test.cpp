@@ -83,7 +83,7 @@ TEST_F(LoadCommand, WhatWasInTimeIsCounted) {
   const Finished done = bench_.run(arguments);
   expect_exit(done, 0);
   EXPECT_NE(done.out.find("status 200: 15\n"), std::string::npos) << done.out;
-  EXPECT_NE(done.out.find("good, within 2.0s: 10, 50.0/s\n"), std::string::npos) << done.out;
+  EXPECT_NE(done.out.find("good, within 2s: 10, 50.0/s\n"), std::string::npos) << done.out;
 }
 
 /// Stopped, the generator takes nothing up; when it goes on, all that was planned meanwhile is late.
