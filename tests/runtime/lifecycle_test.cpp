@@ -190,13 +190,17 @@ TEST(Lifecycle, DoesNothingOnceItIsGone) {
 TEST(Lifecycle, RunsWhatAPoolHasAcceptedAndAsksTheRestToStop) {
   boost::asio::io_context io;
   LifecycleOptions options;
-  options.drain = 1ms;
+  options.drain = 300ms;
   Lifecycle lifecycle(io.get_executor(), options);
   PoolOptions one;
   one.workers = 1;
   WorkerPool pool(one);
   std::atomic<bool> ran{false};
-  test::Event stopped;
+  test::Event draining, stopped;
+  lifecycle.on_stage([&](Stage stage) {
+    if (stage == Stage::Draining) draining.set();
+  });
+  ASSERT_EQ(pool.try_submit([&] { ASSERT_TRUE(draining.wait()); }), Submitted::Accepted);
   ASSERT_EQ(pool.try_submit([&] { ran = true; }), Submitted::Accepted);
   ASSERT_EQ(pool.try_submit([&](TaskContext& context) {
     const std::stop_callback told(context.stop_token(), [&] { stopped.set(); });
