@@ -5,6 +5,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <galley/galley.hpp>
 #include <stdexcept>
 
@@ -65,7 +69,57 @@ double run_some(const galley::StorePtr& store, int jobs) {
   return seconds;
 }
 
+/// The program at work in a process of its own, and what it says.
+class Program {
+ public:
+  explicit Program(const std::string& url) {
+    const auto program = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "galley";
+    const std::string run =
+        "echo $$; exec '" + program.string() + "' work --pool bench=10 --allow-commands --store '" + url + "' 2>&1";
+    out_ = popen(run.c_str(), "re");
+    if (out_ == nullptr) throw std::runtime_error("cannot start " + program.string());
+    pid_ = std::stoi(line());
+  }
+  ~Program() {
+    kill(pid_, SIGTERM);
+    pclose(out_);
+  }
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+  [[nodiscard]] int pid() const { return pid_; }
+  void wait_for(const std::string& text) {
+    while (line().find(text) == std::string::npos) continue;
+  }
+
+ private:
+  std::string line() {
+    char text[1'024];
+    if (std::fgets(text, sizeof text, out_) == nullptr) throw std::runtime_error("galley work has ended");
+    return text;
+  }
+
+  std::FILE* out_ = nullptr;
+  int pid_ = 0;
+};
+
 }  // namespace
+
+double measure_idle_memory(const std::string& url) {
+  Program program(url);
+  program.wait_for("worker.start");
+  galley::Queue queue{galley::open_store(url).value(), "bench"};
+  galley::Command nothing;
+  nothing.argv = {"true"};
+  (void)queue.enqueue_command(nothing).value();
+  program.wait_for("job.completed");
+  Ticks settle(std::chrono::seconds(1));
+  (void)settle.wait();
+  std::ifstream status("/proc/" + std::to_string(program.pid()) + "/status");
+  for (std::string text; std::getline(status, text);) {
+    if (text.starts_with("VmRSS:")) return std::stod(text.substr(6)) / 1'024;
+  }
+  throw std::runtime_error("the memory of galley work cannot be read");
+}
 
 Latencies measure_latency(const std::string& url, int jobs_a_second, int jobs) {
   const auto store = galley::open_store(url).value();

@@ -28,4 +28,7 @@ struct Idle {
 /// A worker of this process that has run a job and then finds nothing to do for so long.
 [[nodiscard]] Idle measure_idle(const std::string& url, std::chrono::seconds time);
 
+/// MiB that `galley work`, the program beside this one, has in memory: ten slots, one job run, nothing to do.
+[[nodiscard]] double measure_idle_memory(const std::string& url);
+
 }  // namespace bench

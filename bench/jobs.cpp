@@ -250,7 +250,8 @@ void run_idle(const Options& options, const Sizes& sizes, const Report& report) 
                  {{"CPU time, ms", "as named", one(idle.cpu_ms)},
                   {"statements", "as named", one(static_cast<double>(idle.statements))},
                   {"voluntary context switches", "as named", one(static_cast<double>(idle.voluntary_switches))},
-                  {"involuntary context switches", "as named", one(static_cast<double>(idle.involuntary_switches))}});
+                  {"involuntary context switches", "as named", one(static_cast<double>(idle.involuntary_switches))},
+                  {"resident memory of galley work, MiB", "as named", one(measure_idle_memory(url_in(scratch)))}});
 }
 
 using Part = void (*)(const Options&, const Sizes&, const Report&);

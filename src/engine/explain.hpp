@@ -38,14 +38,15 @@ struct Facts {
   std::vector<store::WorkerStats> workers;
   std::vector<store::QueueStats> queues;
   std::vector<store::LaneStats> lanes;
-  std::vector<Runs> running;               ///< at most limits::kMaxPage
-  std::optional<InLine> in_line;           ///< of a ready job
-  std::int64_t ended = 0;                  ///< attempts of its queue and kind that ended...
-  Duration ended_over{0};                  ///< ...in the last so much time
-  std::optional<store::BatchStats> batch;  ///< that it awaits
-  store::Standing standing;                ///< of a ready job: what it shares with others
-  std::string schedule;                    ///< whose last tick it is; empty: of none
-  std::vector<store::Minute> minutes;      ///< of a ready job: all that are kept
+  std::vector<Runs> running;                 ///< at most limits::kMaxPage
+  std::optional<InLine> in_line;             ///< of a ready job
+  std::int64_t ended = 0;                    ///< attempts of its queue and kind that ended...
+  Duration ended_over{0};                    ///< ...in the last so much time
+  std::optional<store::BatchStats> batch;    ///< that it awaits
+  store::Standing standing;                  ///< of a ready job: what it shares with others
+  std::optional<job::JobRecord> goes_first;  ///< the job that standing names as the first of its key
+  std::string schedule;                      ///< whose last tick it is; empty: of none
+  std::vector<store::Minute> minutes;        ///< of a ready job: all that are kept
 };
 
 /// One answer. Codes are stable; docs/watch.md lists them.

@@ -110,6 +110,11 @@ Result<void> look_around(store::Store& store, Facts& facts) {
     auto standing = store.standing(facts.job.id);
     if (!standing && standing.error().code != Errc::NotFound) return standing.error();
     if (standing) facts.standing = *std::move(standing);
+    if (facts.standing.behind != 0) {
+      auto first = store.find(facts.standing.behind);
+      if (!first && first.error().code != Errc::NotFound) return first.error();
+      if (first) facts.goes_first = *std::move(first);
+    }
     return look_at_line(store, facts);
   }
   if (state == JobState::Blocked && facts.job.awaits != 0) {

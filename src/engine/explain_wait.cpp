@@ -238,6 +238,23 @@ std::string limit_text(const store::FullLimit& full) {
   return "limit" + of + " " + base::quoted(full.key.empty() ? name : full.key);
 }
 
+/// What the first of its key does, for which it waits.
+std::string first_text(const Facts& facts) {
+  if (!facts.goes_first) return " goes first";
+  const job::JobRecord& first = *facts.goes_first;
+  switch (first.state) {
+    case JobState::Running: return " goes first, and is running";
+    case JobState::Ready: return " goes first, and is ready itself";
+    case JobState::Scheduled: {
+      const std::string until =
+          first.due_at ? " in " + base::format_duration(std::max(*first.due_at - facts.now, Duration{0})) : "";
+      const std::string what = first.counters.errors > 0 ? " for another try" : "";
+      return " goes first, and waits" + what + until + ": its key waits with it";
+    }
+    default: return " went first, and has just ended";
+  }
+}
+
 /// What keeps it from a slot that is free: limits, and the order within its key.
 void explain_sharing(const Facts& facts, Explanation& into) {
   for (const store::FullLimit& full : facts.standing.full) {
@@ -250,10 +267,10 @@ void explain_sharing(const Facts& facts, Explanation& into) {
   }
   if (facts.standing.behind == 0) return;
   const std::string other = "job " + std::to_string(facts.standing.behind);
-  into.reasons.push_back({"key_in_order",
-                          "it is one of the ordered jobs of its key " + base::quoted(facts.job.key) + ", and " + other +
-                              " goes first; if that waits for another try, its key waits with it",
-                          "galley explain " + std::to_string(facts.standing.behind) + " says why it has not ended"});
+  into.reasons.push_back(
+      {"key_in_order",
+       "it is one of the ordered jobs of its key " + base::quoted(facts.job.key) + ", and " + other + first_text(facts),
+       "galley explain " + std::to_string(facts.standing.behind) + " says why it has not ended"});
 }
 
 void explain_line(const Facts& facts, const std::vector<const store::WorkerStats*>& able, Explanation& into) {

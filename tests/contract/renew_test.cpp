@@ -48,6 +48,34 @@ TEST_P(Renew, ALostClaimIsToldSoAndChangesNothing) {
   EXPECT_EQ(step().recovered, 1) << "a stale renewal must not extend the new claim's lease";
 }
 
+TEST_P(Renew, NoLateWordOfAWorkerThatSleptThroughItsLeaseIsTaken) {
+  const JobId id = add(a_job());
+  const job::Claim slept = claim(ClaimBuilder(worker).kind("k").lease(1s)).at(0);
+  const Renewal in_time{slept.id, "40%", "page 4"};
+  ASSERT_TRUE(store.renew(std::span(&in_time, 1), 1s).value().at(0).held);
+  clock.advance(2s);
+  EXPECT_EQ(step().recovered, 1);
+  const Renewal late{slept.id, "90%", "page 9"};
+  Finish end = a_finish(slept, JobEvent::Complete);
+  end.checkpoint = "page 10";
+  end.result = "late";
+  const auto refused_in = [&](JobState state) {
+    EXPECT_FALSE(store.renew(std::span(&late, 1), 1h).value().at(0).held);
+    EXPECT_NE(finish(end), FinishAnswer::Finished);
+    const job::JobRecord job = find(id);
+    EXPECT_EQ(job.state, state);
+    EXPECT_EQ(job.progress, "40%") << name(state);
+    EXPECT_EQ(job.checkpoint, "page 4") << name(state);
+    EXPECT_EQ(job.result, "") << name(state);
+  };
+  refused_in(JobState::Ready);
+  const job::Claim successor = claim_one();
+  EXPECT_EQ(successor.checkpoint, "page 4");
+  refused_in(JobState::Running);
+  EXPECT_EQ(finish(successor, JobEvent::Retry, 1h), FinishAnswer::Finished);
+  refused_in(JobState::Scheduled);
+}
+
 TEST_P(Renew, SavesProgressAndCheckpoint) {
   const JobId id = add(a_job());
   const job::Claim claim = claim_one();

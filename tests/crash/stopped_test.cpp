@@ -74,5 +74,34 @@ TEST_F(StoppedWorker, IsNotBelievedWhileItsSuccessorStillRuns) {
   EXPECT_EQ(bench.read("runs"), "1:1\n2:2\nend 2\n") << "the overtaken command was killed";
 }
 
+TEST_F(StoppedWorker, SavesNothingOverWhatItsSuccessorHasSaved) {
+  // Its first attempt leaves a checkpoint that its worker, which is stopped, cannot see before it is overtaken.
+  const std::string command =
+      "if [ $GALLEY_ATTEMPT = 1 ]; then echo > started; read x < go-on-1; echo much too late > \"$GALLEY_CHECKPOINT\"; "
+      "else echo two > \"$GALLEY_CHECKPOINT\"; fi; echo > started; read x < go-on-$GALLEY_ATTEMPT; exit 1";
+  ASSERT_EQ(bench.run({"enqueue", "--resumable", "--attempts", "3", "--backoff", "fixed:1h", "--", "sh", "-c", command})
+                .exit_code,
+            0);
+  Process first(bench.dir(), {.arguments = work("first")});
+  ASSERT_TRUE(started.wait());
+  first.signal(SIGSTOP);
+  end_first.tell();
+  ASSERT_TRUE(started.wait()) << "its checkpoint is there";
+  Process second(bench.dir(), {.arguments = work("second")});
+  ASSERT_TRUE(started.wait());
+  const auto saved = [&] { return bench.job(1).at("checkpoint_bytes").to_number<int>(); };
+  for (int look = 0; look < 500 && saved() == 0; ++look) continue;  // until a renewal has brought it
+  EXPECT_EQ(saved(), 4) << "two, and the line's end";
+  first.signal(SIGCONT);
+  ASSERT_TRUE(first.wait_err("job.lease_lost"));
+  EXPECT_EQ(saved(), 4);
+  end_second.tell();
+  ASSERT_TRUE(second.wait_err("job.retry"));
+  first.signal(SIGTERM);
+  EXPECT_EQ(first.finish().exit_code, 0);
+  EXPECT_EQ(saved(), 4) << "from which the next attempt goes on";
+  EXPECT_EQ(bench.job(1).at("attempts"), 2);
+}
+
 }  // namespace
 }  // namespace galley::test

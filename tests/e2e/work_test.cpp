@@ -4,6 +4,9 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <fstream>
+#include <iostream>
+
 #include "e2e/process.hpp"
 
 namespace galley::test {
@@ -15,6 +18,40 @@ TEST(Work, RefusesToRunWithNothingToRun) {
   EXPECT_EQ(run.exit_code, 2);
   EXPECT_NE(run.err.find("--allow-commands"), std::string::npos) << run.err;
   EXPECT_FALSE(bench.exists("galley.db"));
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kItsMemoryIsOurs = false;  // a sanitizer's own is many times as much
+#elif defined(__has_feature)
+constexpr bool kItsMemoryIsOurs = !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
+#else
+constexpr bool kItsMemoryIsOurs = true;
+#endif
+
+/// Resident memory, in KiB; 0: it cannot be read.
+std::int64_t resident_kib(int pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmRSS:")) return std::stoll(line.substr(6));
+  }
+  return 0;
+}
+
+TEST(Work, AWorkerWithoutWorkStaysUnder20MiB) {
+  if (!kItsMemoryIsOurs) GTEST_SKIP() << "under a sanitizer this says nothing";
+  const Bench bench;
+  Process worker(bench.dir(), {.arguments = {"work", "--pool", "default=10", "--allow-commands"}});
+  ASSERT_TRUE(worker.wait_err("worker.start"));
+  const std::int64_t before = resident_kib(worker.pid());
+  ASSERT_EQ(bench.run({"enqueue", "--", "true"}).exit_code, 0);
+  ASSERT_TRUE(worker.wait_err("job.completed"));
+  const std::int64_t after = resident_kib(worker.pid());
+  worker.signal(SIGTERM);
+  EXPECT_EQ(worker.finish().exit_code, 0);
+  std::cout << "resident: " << before << " KiB before its first job, " << after << " KiB after it\n";
+  EXPECT_GT(before, 0);
+  EXPECT_LT(before, 20 * 1'024);
+  EXPECT_LT(after, 20 * 1'024) << "all that it needs has been used once";
 }
 
 TEST(Work, AnAllowListLeavesOtherCommandsReady) {

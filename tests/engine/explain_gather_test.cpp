@@ -66,6 +66,39 @@ TEST_F(Gather, FindsTheWorkerAndTheJobThatItRuns) {
   EXPECT_EQ(codes(seen(one)).substr(0, 11), "worker_gone");
 }
 
+TEST_F(Gather, SeesWhatTheFirstOfItsKeyDoes) {
+  job::NewJob job;
+  job.queue = "mail";
+  job.kind = "send";
+  job.payload = "{}";
+  job.key = "ann";
+  job.ordered = true;
+  const std::vector<job::NewJob> both{job, job};
+  const JobId two = store_->enqueue(both).value().at(1).id;
+  const auto text = [&] { return explain(seen(two)).reasons.at(0).text; };
+  const store::WorkerCard card{
+      .name = "host:1", .pools = "p=2:mail", .queues = {"mail"}, .kinds = {"send"}, .slots = 2};
+  store::ClaimRequest request;
+  request.worker = store_->join(card).value();
+  request.queues = {"mail"};
+  request.kinds = {{"send", 2}};
+  request.limit = 2;
+  EXPECT_NE(text().find("job 1 goes first, and is ready itself"), std::string::npos) << text();
+  const auto claims = store_->claim(request).value().claims;
+  ASSERT_EQ(claims.size(), 1U);
+  EXPECT_NE(text().find("job 1 goes first, and is running"), std::string::npos) << text();
+  store::Finish failed;
+  failed.claim = claims[0].id;
+  failed.event = job::JobEvent::Retry;
+  failed.delay = 90s;
+  failed.counters = {.attempts = 1, .errors = 1, .pauses = 0, .snoozes = 0, .crashes = 0};
+  failed.outcome = "failed";
+  ASSERT_TRUE(store_->finish(std::span(&failed, 1)));
+  EXPECT_NE(text().find("job 1 goes first, and waits for another try in 1m30s: its key waits with it"),
+            std::string::npos)
+      << text();
+}
+
 TEST_F(Gather, TellsTheRateOfItsKind) {
   put();
   const JobId id = put();

@@ -180,6 +180,22 @@ TEST(ExplainReady, FullLimitsAndTheOneThatGoesFirstAreNamed) {
   seen.standing.behind = 7;
   EXPECT_EQ(codes(seen), "key_in_order");
   EXPECT_TRUE(says(first(seen).text, "job 7 goes first")) << first(seen).text;
+  const auto of_the_first = [&](JobState state, int errors) {
+    seen.goes_first.emplace();
+    seen.goes_first->state = state;
+    seen.goes_first->counters.errors = errors;
+    if (state == JobState::Scheduled) seen.goes_first->due_at = kNow + 90s;
+    const std::string text = first(seen).text;
+    return text.substr(text.find("job 7"));
+  };
+  EXPECT_EQ(of_the_first(JobState::Running, 0), "job 7 goes first, and is running");
+  EXPECT_EQ(of_the_first(JobState::Running, 1), "job 7 goes first, and is running");
+  EXPECT_EQ(of_the_first(JobState::Ready, 0), "job 7 goes first, and is ready itself");
+  EXPECT_EQ(of_the_first(JobState::Scheduled, 1),
+            "job 7 goes first, and waits for another try in 1m30s: its key waits with it");
+  EXPECT_EQ(of_the_first(JobState::Scheduled, 0), "job 7 goes first, and waits in 1m30s: its key waits with it")
+      << "it was paused or snoozed";
+  EXPECT_EQ(of_the_first(JobState::Completed, 0), "job 7 went first, and has just ended");
   seen.in_line = InLine{3, false};
   EXPECT_EQ(codes(seen), "key_in_order in_line");
   EXPECT_FALSE(says(explain(seen).reasons.at(1).advice, "priority")) << "it cannot overtake";

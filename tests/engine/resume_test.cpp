@@ -311,5 +311,39 @@ TEST_F(ResumeInAWorker, AJobThatOnlyPausesDiesAtItsBound) {
   EXPECT_EQ(find(id).counters.attempts, 4);
 }
 
+TEST_F(ResumeInAWorker, GivesWayWhenItsQueueIsPausedAndGoesOnWhenItIsResumed) {
+  JobOptions options;
+  options.resumable = true;
+  const JobId id = enqueue("long", options);
+  Seen seen;
+  WorkerOptions told = drain();
+  told.lease = 1s;  // what is not asked for by the attempt itself is renewed within a third of it
+  const auto work = [&] {
+    const auto worker = make_worker(store, told, clock);
+    worker->pool("q", 1).handle("long", [&](Attempt& attempt, std::string_view) {
+      return resume(attempt, range(0, 6), [&](std::int64_t item) {
+        seen.push_back(item);
+        if (item != 2) return;
+        EXPECT_FALSE(attempt.should_give_way());
+        ASSERT_TRUE(store->pause("q"));
+        const base::Mono end = clock.mono() + 20s;
+        while (!attempt.should_give_way() && clock.mono() < end) std::this_thread::yield();
+        EXPECT_TRUE(attempt.should_give_way());
+        EXPECT_FALSE(attempt.stop_requested()) << "it is asked, not stopped";
+      });
+    });
+    ASSERT_TRUE(worker->run());
+  };
+  work();
+  EXPECT_EQ(seen, (Seen{0, 1, 2}));
+  EXPECT_EQ(find(id).state, JobState::Ready);
+  EXPECT_EQ(attempts(id).at(0).outcome, "paused");
+  ASSERT_TRUE(store->resume("q"));
+  work();
+  EXPECT_EQ(seen, (Seen{0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(find(id).state, JobState::Completed);
+  EXPECT_EQ(find(id).counters.attempts, 2);
+}
+
 }  // namespace
 }  // namespace galley::engine
