@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -35,6 +36,7 @@ using history::What;
 class Campaign {
  public:
   static constexpr int kSlots = 4;
+  static constexpr int kInit = 1;
   static constexpr int kWorkers = 2;
   static constexpr int kProducers = 4;
 
@@ -141,6 +143,7 @@ class Campaign {
     victim->signal(SIGKILL);
     kills_.push_back(clock_.wall());
     killed_[worker(victim->pid())].insert(kills_.back());
+    victims_[kills_.back()] = worker(victim->pid());
     (void)victim->finish();
     note({.what = What::Died, .name = worker(victim->pid())});
   }
@@ -180,6 +183,12 @@ class Campaign {
     event.by = worker(pid);
     event.call = what == What::Finishing ? 1 : 0;
     event.at = ns / 1'000;
+    if (pid == kInit) {  // the command was just begun when its worker was killed, and found the guardian's next parent
+      const auto after = victims_.upper_bound(Time(Duration(event.at)));
+      if (after == victims_.begin()) return;
+      event.by = std::prev(after)->second;
+      if (what == What::Claimed) event.at = std::prev(after)->first.time_since_epoch().count();
+    }
     if (what == What::Claimed) {
       starts_[event.job].push_back({Time(Duration(event.at)), event.by});
       running_.insert({event.job, event.epoch});
@@ -237,6 +246,7 @@ class Campaign {
   std::map<std::int64_t, std::vector<std::pair<Time, std::string>>> starts_;  ///< of each job: when, and by whom
   std::set<std::pair<std::int64_t, std::int64_t>> running_;                   ///< job and epoch: begun and not ended
   std::map<std::string, std::set<Time>> killed_;
+  std::map<Time, std::string> victims_;  ///< which worker it was
   std::map<Kill, int> repeated_by_;
   std::set<std::int64_t> ended_;
   std::vector<std::int64_t> lost_;
