@@ -174,7 +174,7 @@ class Runner {
   void look() {
     look_.expires_after(kLookEvery);
     look_.async_wait([this](error_code fault) {
-      if (fault) return;
+      if (fault || plan_.over()) return;  // over: end() came too late to cancel it
       if (!stopping_) return look();
       timer_.cancel();
       plan_.stop(now());

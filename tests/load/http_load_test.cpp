@@ -112,6 +112,12 @@ TEST_F(HttpLoadTest, AServerThatIsNotThereRefusesEachRequest) {
   EXPECT_EQ(report.failed(), 10);
 }
 
+/// Whether it was stopped is looked at every 50 ms: often, here, just as the last answer comes.
+TEST_F(HttpLoadTest, ATestThatIsOverEndsWhateverElseIsDueThen) {
+  Server server([](const Server::Request& request) { return std::optional(ok(request)); });
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(run(server.url("/"), "4000:50ms").answered(), 200);
+}
+
 TEST_F(HttpLoadTest, AConnectionThatBreaksCostsItsRequestAndIsMadeAnew) {
   std::atomic<int> count{0};
   Server server(

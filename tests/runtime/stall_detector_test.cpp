@@ -101,7 +101,7 @@ std::function<bool()> counts(const Reports& reports, std::size_t wanted) {
   return [&reports, wanted] { return reports.count() >= wanted; };
 }
 
-constexpr int kSpinLine = __LINE__ + 2;
+constexpr int kSpinLine = __LINE__ + 1;
 [[gnu::noinline]] void shrink(const std::function<bool()>& done) { EXPECT_TRUE(becomes_true(done)); }
 
 constexpr int kCallLine = __LINE__ + 2;
