@@ -357,6 +357,7 @@ TEST(NamedExecutor, NamesEveryResumptionWhateverItWaitedFor) {
     f.context.run_one();
     EXPECT_EQ(current_task(), nullptr);  // between two handlers nobody runs
   }
+  elsewhere.join();  // its thread lets go of the context a moment after it has told of the timer
   EXPECT_EQ(names, std::vector<std::string>(5, "named"));
 }
 
