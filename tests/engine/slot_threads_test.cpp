@@ -58,16 +58,19 @@ class NoThreads {
 };
 
 TEST_F(SlotThreads, AClaimForWhichNoneCanBeStartedIsGivenBackAndRunLater) {
-  const JobId id = enqueue("k");
+  JobId id = 0;
   std::optional<NoThreads> none;
   int pulses = 0;
   int running = 0;
-  WorkerOptions options = drain();
+  WorkerOptions options;
   options.pulse_every = 10ms;
   options.log_level = "error";
   options.on_pulse = [&](const WorkerPulse& pulse) {
-    running += pulse.busy;
-    if (++pulses == 1) none.emplace();  // all other threads of the worker are there by now
+    if (none) running += pulse.busy;
+    if (++pulses == 1) {  // all other threads of the worker are there by now
+      none.emplace();
+      id = enqueue("k");
+    }
     if (pulses == 30) none.reset();
   };
   testing::internal::CaptureStderr();
@@ -75,6 +78,7 @@ TEST_F(SlotThreads, AClaimForWhichNoneCanBeStartedIsGivenBackAndRunLater) {
   worker.pool("q", 1).handle("k", [&](Attempt& attempt, std::string_view) {
     EXPECT_FALSE(none) << "it cannot run before";
     EXPECT_EQ(attempt.number(), 1) << "no try was used";
+    worker.stop();
   });
   const auto report = worker.run();
   const std::string log = testing::internal::GetCapturedStderr();
