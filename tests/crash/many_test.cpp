@@ -20,7 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // A checkpoint at 24 MiB waits for the readers of that moment; the longest is a backup, while the writers go on.
-constexpr std::int64_t kMostLogBytes = 64 << 20;
+constexpr std::int64_t kMostLogBytes = 160 << 20;
 // 100,000 completed jobs and their last attempts are kept, of about 600 bytes with their indexes.
 constexpr std::int64_t kMostFileBytes = 256 << 20;
 // The page cache of a connection has 8 MiB, and is full only after a while.
