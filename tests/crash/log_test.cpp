@@ -17,7 +17,7 @@
 namespace galley::test {
 namespace {
 
-// 40 MiB where a wait for the readers is never in vain (the usual case); each that was lets it double, and a little more
+// 40 MiB where a wait for the readers is never in vain (the usual case); each that was lets it double, and a bit more
 // is written meanwhile. Without a bound it is 250 MiB by the end.
 constexpr std::int64_t kMostLogBytes = 160 << 20;
 
