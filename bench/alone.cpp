@@ -7,12 +7,12 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <galley/galley.hpp>
 #include <stdexcept>
 
 #include "bench/contender.hpp"
+#include "bench/program.hpp"
 #include "bench/worker_thread.hpp"
 
 namespace bench {
@@ -73,11 +73,10 @@ double run_some(const galley::StorePtr& store, int jobs) {
 class Program {
  public:
   explicit Program(const std::string& url) {
-    const auto program = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "galley";
     const std::string run =
-        "echo $$; exec '" + program.string() + "' work --pool bench=10 --allow-commands --store '" + url + "' 2>&1";
+        "echo $$; exec '" + galley_program() + "' work --pool bench=10 --allow-commands --store '" + url + "' 2>&1";
     out_ = popen(run.c_str(), "re");
-    if (out_ == nullptr) throw std::runtime_error("cannot start " + program.string());
+    if (out_ == nullptr) throw std::runtime_error("cannot start " + galley_program());
     pid_ = std::stoi(line());
   }
   ~Program() {

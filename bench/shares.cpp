@@ -1,5 +1,4 @@
 #include "bench/shares.hpp"
-#include "bench/drain.hpp"
 
 #include <spawn.h>
 #include <sys/wait.h>
@@ -7,12 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <filesystem>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
 
 #include "bench/contender.hpp"
+#include "bench/drain.hpp"
+#include "bench/program.hpp"
 #include "bench/worker_thread.hpp"
 
 namespace bench {
@@ -22,10 +22,9 @@ namespace {
 constexpr int kSlots = 4;
 constexpr int kAtOnce = 100'000;  // keeps this program's memory small
 
-/// `galley limits set --store URL WORDS`: the program stands beside this one.
+/// `galley limits set --store URL WORDS`.
 void set_limit(const std::string& url, const std::string& words) {
-  const auto self = std::filesystem::read_symlink("/proc/self/exe");
-  std::vector<std::string> argv{(self.parent_path() / "galley").string(), "limits", "set", "--store", url};
+  std::vector<std::string> argv{galley_program(), "limits", "set", "--store", url};
   std::istringstream text(words);
   for (std::string word; text >> word;) argv.push_back(word);
   std::vector<char*> pointers;

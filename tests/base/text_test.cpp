@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <string>
+
 #include "base/random.hpp"
 
 namespace galley::base {
@@ -66,36 +69,38 @@ TEST(Cut, KeepsWholeCharactersOfTheTail) {
   EXPECT_EQ(tail_of("€", 0), "");
 }
 
+/// Appends thirty times what `more` gives.
+void expect_tail_of_all(std::size_t max, const std::function<std::string()>& more) {
+  std::string all;
+  std::string tail;
+  for (int i = 0; i < 30; ++i) {
+    const std::string next = more();
+    all += next;
+    append_tail(tail, next, max);
+    EXPECT_EQ(tail_of(tail, max), tail_of(all, max));
+    EXPECT_LE(tail.size(), 2 * max);
+  }
+}
+
 TEST(AppendTail, EndsAsIfAllHadBeenKeptAndCutOnce) {
   Random random(1);
   for (int round = 0; round < 200; ++round) {
-    const std::size_t max = 1 + random.bits() % 40;
-    std::string all;
-    std::string tail;
-    for (int i = 0; i < 30; ++i) {
+    expect_tail_of_all(1 + random.bits() % 40, [&] {
       std::string more;
       for (std::size_t n = random.bits() % 20; n > 0; --n) more += random.bits() % 3 == 0 ? "€" : "a";
-      all += more;
-      append_tail(tail, more, max);
-      EXPECT_EQ(tail_of(tail, max), tail_of(all, max));
-      EXPECT_LE(tail.size(), 2 * max);
-    }
+      return more;
+    });
   }
 }
 
 TEST(AppendTail, EndsTheSameForBytesThatAreNoText) {
   Random random(2);
   for (int round = 0; round < 500; ++round) {
-    const std::size_t max = 1 + random.bits() % 6;
-    std::string all;
-    std::string tail;
-    for (int i = 0; i < 30; ++i) {
+    expect_tail_of_all(1 + random.bits() % 6, [&] {
       std::string more;
       for (std::size_t n = random.bits() % 9; n > 0; --n) more += "\x80\xBF\xE2\x61"[random.bits() % 4];
-      all += more;
-      append_tail(tail, more, max);
-      EXPECT_EQ(tail_of(tail, max), tail_of(all, max));
-    }
+      return more;
+    });
   }
 }
 

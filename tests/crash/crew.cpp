@@ -16,6 +16,7 @@
 #include <stop_token>
 #include <thread>
 
+#include "base/resident.hpp"
 #include "galley/queue.hpp"
 #include "galley/worker.hpp"
 #include "store/sqlite/sqlite_store.hpp"
@@ -27,14 +28,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kMeasureEvery = 100ms;
-
-std::int64_t resident_kib() {
-  std::ifstream statm("/proc/self/statm");
-  std::int64_t size = 0;
-  std::int64_t resident = 0;
-  statm >> size >> resident;
-  return resident * (sysconf(_SC_PAGESIZE) / 1'024);
-}
 
 std::int64_t open_files() {
   std::int64_t count = 0;
@@ -110,7 +103,7 @@ void Member::measure() {
   const base::Mono now = clock_.mono();
   if (now - measured_ < kMeasureEvery) return;
   measured_ = now;
-  figures_.rss_end_kib = resident_kib();
+  figures_.rss_end_kib = resident_kib(getpid());
   figures_.files_end = open_files();
   if (now < warm_at_ || figures_.rss_warm_kib == 0) {
     figures_.rss_warm_kib = figures_.rss_end_kib;

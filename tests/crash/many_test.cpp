@@ -11,6 +11,7 @@
 #include <iomanip>
 #include <iostream>
 
+#include "base/resident.hpp"
 #include "crash/crew.hpp"
 #include "e2e/process.hpp"
 
@@ -25,13 +26,6 @@ constexpr std::int64_t kMostLogBytes = 160 << 20;
 constexpr std::int64_t kMostFileBytes = 256 << 20;
 // The page cache of a connection has 8 MiB, and is full only after a while.
 constexpr std::int64_t kMostGrowthKib = 10 << 10;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kMemoryIsOurs = false;  // a sanitizer keeps what is freed
-#elif defined(__has_feature)
-constexpr bool kMemoryIsOurs = !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
-#else
-constexpr bool kMemoryIsOurs = true;
-#endif
 constexpr std::int64_t kMostMoreFiles = 4;
 
 /// Runs the program in the crew's directory, as a person would.

@@ -4,9 +4,9 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-#include <fstream>
 #include <iostream>
 
+#include "base/resident.hpp"
 #include "e2e/process.hpp"
 
 namespace galley::test {
@@ -20,25 +20,8 @@ TEST(Work, RefusesToRunWithNothingToRun) {
   EXPECT_FALSE(bench.exists("galley.db"));
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kItsMemoryIsOurs = false;  // a sanitizer's own is many times as much
-#elif defined(__has_feature)
-constexpr bool kItsMemoryIsOurs = !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
-#else
-constexpr bool kItsMemoryIsOurs = true;
-#endif
-
-/// Resident memory, in KiB; 0: it cannot be read.
-std::int64_t resident_kib(int pid) {
-  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmRSS:")) return std::stoll(line.substr(6));
-  }
-  return 0;
-}
-
 TEST(Work, AWorkerWithoutWorkStaysUnder20MiB) {
-  if (!kItsMemoryIsOurs) GTEST_SKIP() << "under a sanitizer this says nothing";
+  if (!kMemoryIsOurs) GTEST_SKIP() << "under a sanitizer this says nothing";
   const Bench bench;
   Process worker(bench.dir(), {.arguments = {"work", "--pool", "default=10", "--allow-commands"}});
   ASSERT_TRUE(worker.wait_err("worker.start"));

@@ -26,6 +26,17 @@ class Gather : public testing::Test {
     job.delay = delay;
     return store_->enqueue(std::span(&job, 1)).value().at(0).id;
   }
+  /// A worker, and how it claims.
+  store::ClaimRequest join(int slots) {
+    store::WorkerCard card{.name = "host:1", .queues = {"mail"}, .kinds = {"send"}, .slots = slots};
+    card.pools = "p=" + std::to_string(slots) + ":mail";
+    store::ClaimRequest request;
+    request.worker = store_->join(card).value();
+    request.queues = card.queues;
+    request.kinds = {{"send", slots}};
+    request.limit = slots;
+    return request;
+  }
   Facts seen(JobId id) { return gather(*store_, clock_, id).value(); }
 
   base::ManualClock clock_;
@@ -51,13 +62,7 @@ TEST_F(Gather, LooksAtABoundedPartOfTheLine) {
 TEST_F(Gather, FindsTheWorkerAndTheJobThatItRuns) {
   const JobId one = put();
   const JobId two = put();
-  const store::WorkerCard card{
-      .name = "host:1", .pools = "p=1:mail", .queues = {"mail"}, .kinds = {"send"}, .slots = 1};
-  store::ClaimRequest request;
-  request.worker = store_->join(card).value();
-  request.queues = {"mail"};
-  request.kinds = {{"send", 1}};
-  request.limit = 1;
+  const store::ClaimRequest request = join(1);
   ASSERT_EQ(store_->claim(request).value().claims.size(), 1U);
   clock_.advance(3s);
   EXPECT_EQ(codes(seen(one)), "running");
@@ -76,13 +81,7 @@ TEST_F(Gather, SeesWhatTheFirstOfItsKeyDoes) {
   const std::vector<job::NewJob> both{job, job};
   const JobId two = store_->enqueue(both).value().at(1).id;
   const auto text = [&] { return explain(seen(two)).reasons.at(0).text; };
-  const store::WorkerCard card{
-      .name = "host:1", .pools = "p=2:mail", .queues = {"mail"}, .kinds = {"send"}, .slots = 2};
-  store::ClaimRequest request;
-  request.worker = store_->join(card).value();
-  request.queues = {"mail"};
-  request.kinds = {{"send", 2}};
-  request.limit = 2;
+  const store::ClaimRequest request = join(2);
   EXPECT_NE(text().find("job 1 goes first, and is ready itself"), std::string::npos) << text();
   const auto claims = store_->claim(request).value().claims;
   ASSERT_EQ(claims.size(), 1U);

@@ -67,7 +67,7 @@ Database::~Database() {
 LogState Database::checkpoint(int mode, Duration patience) noexcept {
   LogState log;
   patience_ = std::min(busy_timeout_, patience);
-  log.code = sqlite3_wal_checkpoint_v2(db_, "main", mode, &log.pages, &log.taken);
+  log.code = sqlite3_wal_checkpoint_v2(db_, "main", mode, &log.pages, nullptr);
   patience_ = busy_timeout_;
   return log;
 }

@@ -40,7 +40,6 @@ struct Refused {
 struct LogState {
   int code = 0;    ///< of SQLite
   int pages = -1;  ///< in the log; -1: unknown
-  int taken = -1;  ///< of them are in the file by now
 };
 
 class Database {
