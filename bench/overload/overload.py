@@ -80,9 +80,11 @@ def goodput(arguments, rule, rate, seed):
     with Server(rule, arguments) as server:
         load(arguments, server.url + '/work', 0.5e6 / arguments.work, 1, 100)
         report = load(arguments, server.url + '/work', rate, arguments.seconds, arguments.connections, seed)
+        status = json.loads(server.get('/status'))
     refused = report['statuses'].get('503', 0)
     return {'good': report['good_per_second'], 'p99_ms': report['ok']['p99_ms'], 'refused': refused,
-            'outcomes': report['outcomes'], 'late': report['lateness']['share'], 'valid': report['valid']}
+            'outcomes': report['outcomes'], 'late': report['lateness']['share'], 'valid': report['valid'],
+            'refusing': status.get('refusing'), 'times_closed': status.get('times_closed')}
 
 
 def after_a_stall(arguments, rule, rate):

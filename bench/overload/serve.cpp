@@ -52,6 +52,8 @@ double steps_in_a_us() {
   return best;
 }
 
+Nanos monotonic_now() { return Nanos(static_cast<std::int64_t>(monotonic_us() * 1e3)); }
+
 class Server {
  public:
   Server(std::string_view rule, double work_us)
@@ -109,7 +111,7 @@ class Server {
     timer_.expires_after(too_busy_->interval());
     timer_.async_wait([this](boost::system::error_code fault) {
       if (fault) return;
-      too_busy_->tick(Nanos(static_cast<std::int64_t>(monotonic_us() * 1e3)));
+      too_busy_->tick(monotonic_now());
       tick();
     });
   }
@@ -125,9 +127,11 @@ class Server {
 
   std::string status() {
     char text[200];
-    std::snprintf(text, sizeof text, R"({"refused": %lld, "false": %lld, "false_for_ms": %.1f, "busy": %d})",
+    const galley::OverloadStatus guard = guard_ ? guard_->status(monotonic_now()) : galley::OverloadStatus{};
+    std::snprintf(text, sizeof text,
+                  R"({"refused": %lld, "false": %lld, "false_for_ms": %.1f, "refusing": %.3f, "times_closed": %lld})",
                   static_cast<long long>(refused_), static_cast<long long>(false_refusals_), last_false_us_ / 1e3,
-                  guard_ && guard_->busy() ? 1 : 0);
+                  guard.refusing, static_cast<long long>(guard.times_closed));
     return text;
   }
 

@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <galley/runtime/loop.hpp>
 #include <galley/runtime/offload.hpp>
 
 #include "bench/runtime/rows.hpp"
@@ -33,12 +34,12 @@ asio::awaitable<void> spawned_by_asio(asio::thread_pool& pool, int& left) {
   }
 }
 
-template <class Pool>
+template <class Loop, class Pool>
 double us_each(int count, int in_flight, Pool& pool, asio::awaitable<void> (*chain)(Pool&, int&)) {
-  asio::io_context loop{1};
+  Loop loop;
   int left = count;
   for (int i = 0; i < in_flight; ++i) {
-    asio::co_spawn(loop, chain(pool, left), [](std::exception_ptr error) {
+    asio::co_spawn(loop.get_executor(), chain(pool, left), [](std::exception_ptr error) {
       if (error) std::rethrow_exception(error);
     });
   }
@@ -47,23 +48,25 @@ double us_each(int count, int in_flight, Pool& pool, asio::awaitable<void> (*cha
   return watch.seconds() * 1e6 / count;
 }
 
+template <class Loop>
 std::vector<double> galley_us(int count, int in_flight) {
   galley::PoolOptions options;
   options.workers = 1;
   galley::WorkerPool pool{options};
-  return {us_each(count, in_flight, pool, through_galley)};
+  return {us_each<Loop>(count, in_flight, pool, through_galley)};
 }
 
 std::vector<double> asio_us(int count, int in_flight) {
   asio::thread_pool pool(1);
-  const double each = us_each(count, in_flight, pool, spawned_by_asio);
+  const double each = us_each<asio::io_context>(count, in_flight, pool, spawned_by_asio);
   pool.join();
   return {each};
 }
 
 Row round_trips(const Options& options, const std::string& heading, int count, int in_flight, double aim) {
   Row row{heading, "us", {{"each", Aim{Aim::Kind::AtMost, aim}}}, {}, "asio::thread_pool"};
-  row.entrants = {{"galley", [=] { return galley_us(count, in_flight); }},
+  row.entrants = {{"galley", [=] { return galley_us<galley::Loop>(count, in_flight); }},
+                  {"galley's pool, io_context", [=] { return galley_us<asio::io_context>(count, in_flight); }},
                   {"asio::thread_pool", [=] { return asio_us(count, in_flight); }}};
   const std::string words =
       (in_flight == 1 ? "single " : "many ") + std::to_string(count) + " " + std::to_string(in_flight);

@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <galley/runtime/worker_pool.hpp>
+#include <memory>
 #include <thread>
 
 #ifdef GALLEY_BENCH_TBB
@@ -28,7 +29,12 @@ galley::PoolOptions one_worker() {
 /// Calls submit(task) so often from this thread; nanoseconds each, until the last one has run.
 template <class Submit>
 double ns_each(int count, const Submit& submit) {
-  std::atomic<int> ran{0};
+  // On lines of its own: what the worker writes for each task must not be what this thread has its tasks on.
+  struct alignas(128) Counter {
+    std::atomic<int> count{0};
+  };
+  const auto counter = std::make_unique<Counter>();
+  std::atomic<int>& ran = counter->count;
   const Stopwatch watch;
   for (int i = 0; i < count; ++i) {
     submit([&ran] { ran.store(ran.load(std::memory_order_relaxed) + 1, std::memory_order_release); });

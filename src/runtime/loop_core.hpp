@@ -9,6 +9,7 @@
 #include <mutex>
 #include <vector>
 
+#include "base/patience.hpp"
 #include "base/ticks.hpp"
 #include "galley/runtime/budget.hpp"
 #include "galley/runtime/loop.hpp"
@@ -23,6 +24,8 @@ inline constexpr std::size_t kMaxErrors = 1'000;  // that wait for the pending p
 /// While there are functions to run, the kernel is asked so often: a look costs 200 ns, so 1 % of the time, and nobody
 /// sees that I/O was noticed so much later. Also the longest that the scheduler has to wait for its queue.
 inline constexpr std::int64_t kLookEvery = 20'000;
+/// A loop that has nothing to do looks for so long before it sleeps, and gives way at each look (base/patience.hpp).
+inline constexpr std::int64_t kLookOut = 100'000;
 inline constexpr std::int64_t kSlice = 500'000;            // need_yield(), in ns
 inline constexpr std::int64_t kWarnEvery = 1'000'000'000;  // on_lag, in ns
 inline constexpr std::int64_t kResyncEvery = 500'000'000;  // of the tick clock, which trusts itself for a second
@@ -152,6 +155,7 @@ class LoopCore final : public LoopTurns {
   void run_poll(bool may_sleep, bool posted);
   void run_nodes(LoopPhase in, NodeList& waiting, NodeList& running);
   void rest();
+  [[nodiscard]] bool look_out();
   void sleep_in_kernel();
   void look();
   void warn();
@@ -182,6 +186,7 @@ class LoopCore final : public LoopTurns {
   bool idle_wants_more_ = false;
   bool reporting_ = false;  ///< inside on_error
   std::size_t next_due_ = 0;
+  base::Patience patience_;
 
   mutable std::mutex error_mutex_;
   std::vector<std::exception_ptr> errors_;

@@ -25,6 +25,12 @@ struct SchedulerQueue {
 struct SchedulerMutex {
   friend constexpr auto revealed(SchedulerMutex);
 };
+struct SchedulerMutexInside {
+  friend constexpr auto revealed(SchedulerMutexInside);
+};
+struct SystemMutex {
+  friend constexpr auto revealed(SystemMutex);
+};
 struct SchedulerInterrupted {
   friend constexpr auto revealed(SchedulerInterrupted);
 };
@@ -44,6 +50,8 @@ using SystemService = asio_detail::deadline_timer_service<
     asio_detail::chrono_time_traits<std::chrono::system_clock, boost::asio::wait_traits<std::chrono::system_clock>>>;
 template struct Reveal<&asio_detail::scheduler::op_queue_, SchedulerQueue>;
 template struct Reveal<&asio_detail::scheduler::mutex_, SchedulerMutex>;
+template struct Reveal<&asio_detail::conditionally_enabled_mutex::mutex_, SchedulerMutexInside>;
+template struct Reveal<&asio_detail::posix_mutex::mutex_, SystemMutex>;
 template struct Reveal<&asio_detail::scheduler::task_interrupted_, SchedulerInterrupted>;
 template struct Reveal<&asio_detail::scheduler::outstanding_work_, SchedulerWork>;
 template struct Reveal<&SteadyService::timer_queue_, ServiceTimers>;
@@ -135,6 +143,17 @@ bool LoopReactor::begin_sleep() {
   }
   scheduler_.work_finished();  // what the loop has counted for itself (LoopCore::begin_run)
   return true;
+}
+
+bool LoopReactor::found() {
+  if (!io.empty() || !timers.empty()) return true;
+  // Whoever posts holds the lock while he interrupts us: to wait for it here would be to sleep.
+  pthread_mutex_t& lock =
+      scheduler_.*revealed(SchedulerMutex{}).*revealed(SchedulerMutexInside{}).*revealed(SystemMutex{});
+  if (pthread_mutex_trylock(&lock) != 0) return false;
+  const bool posted = !(scheduler_.*revealed(SchedulerQueue{})).empty();
+  pthread_mutex_unlock(&lock);
+  return posted;
 }
 
 long LoopReactor::outstanding_work() {

@@ -47,6 +47,8 @@ class LoopReactor final : public boost::asio::detail::epoll_reactor {
   /// true and end_sleep() the loop counts as no work, so whoever drops the last work guard stops the scheduler, which
   /// ends the sleep.
   [[nodiscard]] bool begin_sleep();
+  /// Between the two, after a look: there is something to do.
+  [[nodiscard]] bool found();
   void end_sleep() { scheduler_.work_started(); }
   /// What was posted by the handlers that were run here: into `ready`.
   void take_own() { ready.push(thread_->private_op_queue); }

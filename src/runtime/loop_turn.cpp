@@ -1,6 +1,8 @@
 // How a turn goes. A handler that throws leaves the turn; what has not been run stays in its queue, and the next turn
 // goes on with it.
 
+#include <thread>
+
 #include "runtime/loop_core.hpp"
 
 namespace galley::runtime {
@@ -190,11 +192,31 @@ void LoopCore::rest() {
   asleep_.store(false, std::memory_order_relaxed);
 }
 
+/// Looks for something to do for as long as it takes to be woken, if that has been of use lately. True: no sleep now.
+bool LoopCore::look_out() {
+  if (!patience_.looks()) return context->stopped();
+  const std::int64_t until = last_ + kLookOut;
+  while (!context->stopped()) {
+    reactor_->look(false);
+    if (reactor_->found() || !inbox.empty() || errors_wait()) break;
+    if (clock_.now_ns() >= until) {
+      patience_.was_in_vain();
+      return false;
+    }
+    std::this_thread::yield();
+  }
+  patience_.paid();
+  return true;
+}
+
 void LoopCore::sleep_in_kernel() {
-  const std::int64_t began = last_;
   heartbeat.busy_since_ns.store(0, std::memory_order_relaxed);
+  const bool awake = look_out();
+  const std::int64_t began = clock_.now_ns();
+  meter_.busy.add(began - last_);  // it had a CPU
+  turn_began_.store(began, std::memory_order_relaxed);
   sleeping_since_.store(began);
-  if (!context->stopped()) reactor_->look(true);
+  if (!awake) reactor_->look(true);
   reactor_->end_sleep();
   last_ = looked_ = resynced_ = std::max(last_, clock_.resync());
   next_due_ = 0;

@@ -26,7 +26,7 @@ class Throughput {
   /// Starts in a nanosecond: of the best interval lately. Those in which less was asked for say little of what is
   /// possible.
   [[nodiscard]] double rate() const noexcept { return rate_; }
-  /// The part of it that was spent on refusing.
+  /// The part of the time that was spent on refusing, over some eight intervals.
   [[nodiscard]] double refusing() const noexcept { return share_; }
 
  private:

@@ -10,6 +10,7 @@ namespace {
 
 constexpr double kSpare = 1.1;            // accepted for each that was served
 constexpr double kLeastPerInterval = 10;  // accepted in an interval in which nothing was served
+constexpr double kSmooth = 8;             // intervals: a gate that a single burst closes drops all classes alike
 constexpr double kFade = 0.95;            // in an interval, of the best rate that was seen
 constexpr double kMaxBacklog = 4096;      // Linux's own bound (net.core.somaxconn) since 5.4: the gate is open then
 constexpr double kMore = 1.25;            // from 20 to kMaxBacklog in 24 intervals
@@ -25,7 +26,7 @@ bool Throughput::roll(Nanos now) {
   const Nanos passed = now - began_;
   if (passed < interval_) return false;
   rate_ = std::max(kFade * rate_, static_cast<double>(starts_) / static_cast<double>(passed.count()));
-  share_ = static_cast<double>(refusing_.count()) / static_cast<double>(passed.count());
+  share_ += (static_cast<double>(refusing_.count()) / static_cast<double>(passed.count()) - share_) / kSmooth;
   starts_ = 0;
   refusing_ = Nanos{0};
   began_ = now;

@@ -1,12 +1,13 @@
 #pragma once
 // The last durations of something, for quantiles of the present.
 //
-// Thread-safety: any thread.
+// Thread-safety: any thread. Who reads while others add may find an older duration in the place of one that is just
+// being added.
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
-#include <mutex>
 #include <vector>
 
 #include "galley/job.hpp"
@@ -15,16 +16,15 @@ namespace galley::runtime {
 
 class Samples {
  public:
-  void add(Duration duration) {
-    const std::lock_guard lock(mutex_);
-    last_[count_++ % kKept] = duration;
+  void add(Duration duration) noexcept {
+    last_[count_.fetch_add(1, std::memory_order_relaxed) % kKept].store(duration.count(), std::memory_order_relaxed);
   }
   /// Those that were added since `from`, as far as they are kept; `from` is moved on.
   [[nodiscard]] std::vector<Duration> since(std::size_t& from) const {
-    const std::lock_guard lock(mutex_);
+    const std::size_t count = count_.load(std::memory_order_relaxed);
     std::vector<Duration> taken;
-    for (from = std::max(from, count_ > kKept ? count_ - kKept : 0); from < count_; ++from) {
-      taken.push_back(last_[from % kKept]);
+    for (from = std::max(from, count > kKept ? count - kKept : 0); from < count; ++from) {
+      taken.emplace_back(last_[from % kKept].load(std::memory_order_relaxed));
     }
     return taken;
   }
@@ -35,9 +35,8 @@ class Samples {
 
  private:
   static constexpr std::size_t kKept = 1'024;
-  mutable std::mutex mutex_;
-  std::array<Duration, kKept> last_{};
-  std::size_t count_ = 0;
+  std::array<std::atomic<Duration::rep>, kKept> last_{};
+  std::atomic<std::size_t> count_{0};
 };
 
 /// Of the part `q` (0..1) from below; zero where there is none. Reorders.

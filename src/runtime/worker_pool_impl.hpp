@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/clock.hpp"
+#include "base/patience.hpp"
 #include "galley/runtime/worker_pool.hpp"
 #include "runtime/event_count.hpp"
 #include "runtime/samples.hpp"
@@ -77,6 +78,7 @@ class WorkerPool::Impl {
   void work(Worker& worker);
   [[nodiscard]] bool next(Worker& worker, runtime::TaskRing::Popped& out);
   [[nodiscard]] bool pop(Worker& worker, runtime::TaskRing::Popped& out);
+  [[nodiscard]] bool look(Worker& worker, runtime::TaskRing::Popped& out);
   [[nodiscard]] bool search(Worker& worker, runtime::TaskRing::Popped& out);
   void wake() noexcept;
   void search_is_over() noexcept;
@@ -221,6 +223,7 @@ class WorkerPool::Impl::Worker final : public TaskContext {
   base::Mono bring_back(Limits outer) noexcept;
   /// The same where its task's time is over. Gives until when it may run, as long as that is to come.
   base::Mono mark_if_overdue(base::Mono now, std::vector<std::stop_source>& overdue);
+  base::Patience patience;
   std::atomic<bool> busy{false};
   std::atomic<std::int64_t> completed{0}, failed{0};
   std::thread thread;

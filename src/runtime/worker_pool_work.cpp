@@ -15,9 +15,15 @@ namespace {
 
 /// In this order of classes 13 tasks are looked for: 8 of the high one, 4 of the normal one, 1 of the low one.
 constexpr std::array<std::size_t, 13> kTurns{0, 1, 0, 0, 1, 0, 2, 0, 1, 0, 0, 1, 0};
+/// And where there is none of the class whose turn it is.
+constexpr std::array<std::array<std::size_t, kTaskClasses>, kTaskClasses> kOrders{{{0, 1, 2}, {1, 0, 2}, {2, 0, 1}}};
 
 /// Looks before a worker sleeps, about 2 us: a sleep and its wake-up cost more than that.
 constexpr int kSpins = 50;
+
+/// And then, where that was of use lately, some 20 us more in which it gives way to others: a loop that awaits its
+/// tasks one by one has been back with the next one by then.
+constexpr int kLooks = 64;
 
 thread_local TaskContext* this_worker = nullptr;
 thread_local const void* this_pool = nullptr;
@@ -132,8 +138,7 @@ WorkerPool::Impl::Worker* WorkerPool::Impl::current() const noexcept {
 // ---- finding a task ---------------------------------------------------------------------------------------------
 
 bool WorkerPool::Impl::pop(Worker& worker, runtime::TaskRing::Popped& out) {
-  const std::size_t wanted = kTurns[worker.next_turn() % kTurns.size()];
-  for (const std::size_t at : {wanted, std::size_t{0}, std::size_t{1}, std::size_t{2}}) {
+  for (const std::size_t at : kOrders[kTurns[worker.next_turn() % kTurns.size()]]) {
     if (!rings_[at].pop(out)) continue;
     if (waiting_[at].load(std::memory_order_seq_cst) > 0) admit(at);
     return true;
@@ -164,16 +169,29 @@ void WorkerPool::Impl::wake() noexcept {
 /// An RMW: what was pushed by those who woke nobody is seen by the looks that follow.
 void WorkerPool::Impl::search_is_over() noexcept { searching_.exchange(0, std::memory_order_seq_cst); }
 
+/// Again and again for a while.
+bool WorkerPool::Impl::look(Worker& worker, runtime::TaskRing::Popped& out) {
+  for (int spin = 0; spin < kSpins; ++spin) {
+    if (pop(worker, out)) return true;
+    _mm_pause();
+  }
+  if (!worker.patience.looks()) return false;
+  for (int look = 0; look < kLooks; ++look) {
+    if (pop(worker, out)) return worker.patience.paid(), true;
+    sched_yield();
+  }
+  worker.patience.was_in_vain();
+  return false;
+}
+
 /// One worker at a time looks again and again for a while. Who submits meanwhile wakes nobody; so whoever has found
 /// something makes sure that the rest is found too.
 bool WorkerPool::Impl::search(Worker& worker, runtime::TaskRing::Popped& out) {
+  // While nobody sleeps nobody is woken: to say so would only take the line of searching_ from those who submit.
+  if (!events_.sleeps()) return look(worker, out);
   int none = 0;
   if (!searching_.compare_exchange_strong(none, 1, std::memory_order_seq_cst)) return false;
-  bool found = false;
-  for (int spin = 0; spin < kSpins && !found; ++spin) {
-    found = pop(worker, out);
-    if (!found) _mm_pause();
-  }
+  const bool found = look(worker, out);
   search_is_over();
   if (found && anything_waits()) wake();
   return found;

@@ -10,6 +10,9 @@
 // behind it: where cores are scarce the others have not come so far yet, and each would commit for itself. A thread
 // that has been alone for some batches does not.
 //
+// A caller looks for its answer before it sleeps, for about as long as a commit without a sync takes, and gives way at
+// each look (base/patience.hpp): a wake-up takes longer than such a commit.
+//
 // Bounded: callers with more than limits::kMaxMergeJobs jobs or kMaxMergeBytes of payload between them do not stand in
 // line; the next one blocks until there is room.
 //
@@ -26,6 +29,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/patience.hpp"
 #include "job/job.hpp"
 #include "store/store.hpp"
 
@@ -56,6 +60,8 @@ class Combiner {
   [[nodiscard]] Batch next_batch() const;
   void carry_out(const Batch& batch) const noexcept;
   void wait(std::unique_lock<std::mutex>& lock, Caller& me);
+  template <class Over>
+  [[nodiscard]] bool look_for(const Over& over) noexcept;
   void lead(std::unique_lock<std::mutex>& lock, const Caller& me) noexcept;
   void dismiss(Caller& caller, Gates& gates);
   void dismiss_all_before(std::uint64_t batch, const Error& error, Gates& gates);
@@ -71,6 +77,7 @@ class Combiner {
   std::size_t jobs_ = 0;                 ///< of the line
   std::size_t bytes_ = 0;
   std::size_t outside_ = 0;
+  base::Patience patience_;
   std::thread::id last_leader_;
   int alone_ = 0;                  ///< batches in a row of this one thread alone
   std::uint64_t batches_ = 0;      ///< sent so far

@@ -126,7 +126,7 @@ struct OverloadStatus {
   bool accepting = true;             ///< the accept gate is open
   std::chrono::nanoseconds wait{0};  ///< the signal: what the request that came last to its start has waited; 0: idle
   std::chrono::nanoseconds service{0};  ///< a request's, exponentially weighted by 1/8
-  double refusing = 0;                  ///< the part of the last interval that was spent on saying no
+  double refusing = 0;                  ///< the part of the time that is spent on saying no, over some eight intervals
   std::int64_t waiting = 0;             ///< admitted, not started
   std::int64_t times_busy = 0;          ///< how often it became Busy
   std::int64_t times_closed = 0;        ///< how often the accept gate closed

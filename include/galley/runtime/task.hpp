@@ -4,6 +4,7 @@
 // Thread-safety: a value; used by one thread at a time.
 
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <stop_token>
@@ -87,14 +88,16 @@ class Task {
   /// Once; the task must not be empty.
   void operator()(TaskContext& context) { operations_->run(bytes_, context); }
   void reset() noexcept {
-    if (operations_ != nullptr) std::exchange(operations_, nullptr)->destroy(bytes_);
+    if (operations_ == nullptr) return;
+    const auto destroy = std::exchange(operations_, nullptr)->destroy;
+    if (destroy != nullptr) destroy(bytes_);
   }
 
  private:
   struct Operations {
     void (*run)(void*, TaskContext&);
-    void (*move)(void* from, void* to) noexcept;  ///< and destroys what stood in `from`
-    void (*destroy)(void*) noexcept;
+    void (*move)(void* from, void* to) noexcept;  ///< and destroys what stood in `from`; null: its bytes are copied
+    void (*destroy)(void*) noexcept;              ///< null: nothing is to be done
   };
 
   template <class F>
@@ -121,8 +124,8 @@ class Task {
   }
   template <class F>
   static constexpr Operations kInPlace{
-      [](void* at, TaskContext& context) { call(*std::launder(static_cast<F*>(at)), context); }, relocate<F>,
-      destroy<F>};
+      [](void* at, TaskContext& context) { call(*std::launder(static_cast<F*>(at)), context); },
+      std::is_trivially_copyable_v<F> ? nullptr : relocate<F>, std::is_trivially_copyable_v<F> ? nullptr : destroy<F>};
   template <class F>
   static constexpr Operations kOnHeap{
       [](void* at, TaskContext& context) { call(**std::launder(static_cast<std::unique_ptr<F>*>(at)), context); },
@@ -130,7 +133,12 @@ class Task {
 
   void take(Task& other) noexcept {
     operations_ = std::exchange(other.operations_, nullptr);
-    if (operations_ != nullptr) operations_->move(other.bytes_, bytes_);
+    if (operations_ == nullptr) return;
+    if (operations_->move == nullptr) {
+      std::memcpy(bytes_, other.bytes_, kInline);
+    } else {
+      operations_->move(other.bytes_, bytes_);
+    }
   }
 
   const Operations* operations_ = nullptr;
