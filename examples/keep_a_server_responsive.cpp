@@ -11,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <charconv>
+#include <cstring>
 #include <galley/http/server.hpp>
 #include <galley/runtime/lifecycle.hpp>
 #include <galley/runtime/loop.hpp>
@@ -71,6 +72,12 @@ asio::awaitable<void> ask_and_tell(std::uint16_t port, std::string target, int& 
 
 int main(int argc, char** argv) {
   const bool serves = argc == 3 && std::string_view(argv[1]) == "--port";
+  int port_to_serve = serves ? -1 : 0;
+  if (serves) std::from_chars(argv[2], argv[2] + std::strlen(argv[2]), port_to_serve);
+  if (port_to_serve < 0 || port_to_serve > 65'535 || (argc > 1 && !serves)) {
+    std::cerr << "allowed is nothing, or --port with 0 (one that is free) to 65535\n";
+    return 2;
+  }
   galley::Loop loop;
   galley::OverloadGuard guard;
   galley::WorkerPool pool;
@@ -78,7 +85,7 @@ int main(int argc, char** argv) {
 
   galley::HttpOptions options;
   options.guard = &guard;
-  if (serves) options.port = static_cast<std::uint16_t>(std::stoi(argv[2]));
+  options.port = static_cast<std::uint16_t>(port_to_serve);
   galley::HttpServer server{loop.get_executor(), options};
   server.route("GET", "/compute", [&](galley::HttpRequest& request) { return compute(pool, request); });
   server.route(

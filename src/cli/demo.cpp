@@ -1,5 +1,5 @@
-// galley demo: the fast-food counter, on real files: how long the drinks wait behind the burgers in one shared line,
-// and with queues and pools of their own.
+// galley demo: the fast-food counter, on real files: how long the drinks wait behind the burgers in one line, in
+// one that keeps room for what is short, and with queues and pools of their own.
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -27,8 +27,14 @@ constexpr Duration kPause = 20ms;
 constexpr const char* kMark = ".galley-demo";  // a folder with it is ours to make anew
 
 const std::array kRounds{
-    demo::Round{"shared", "line", "line", {"line=4:line"}},
-    demo::Round{"separate", "burgers", "drinks", {"burgers=3:burgers", "drinks=1:drinks"}},
+    demo::Round{"plain", "one line, first come, first served", "line", "line", {"line=4:line"}, "off"},
+    demo::Round{"shared", "one line, with room for what is short", "line", "line", {"line=4:line"}, "auto"},
+    demo::Round{"separate",
+                "a line each, with slots of their own",
+                "burgers",
+                "drinks",
+                {"burgers=3:burgers", "drinks=1:drinks"},
+                "off"},
 };
 
 Result<void> prepare(const fs::path& folder) {
@@ -83,14 +89,12 @@ Result<int> serve(Context& context, const fs::path& folder) {
   std::size_t meals = 0;
   Progress progress(context);
   for (const demo::Round& round : kRounds) {
-    const bool shared = round.burger_queue == round.drink_queue;
-    const std::string what = shared ? "one shared line" : "separate queues, dedicated pools";
     const auto report = demo::open_counter(*store, context.clock, *menu, round, (folder / "meals").string(), kPause,
-                                           [&](std::size_t b, std::size_t d) { progress.show(what, b, d); });
+                                           [&](std::size_t b, std::size_t d) { progress.show(round.line, b, d); });
     progress.done();
     if (!report) return report.error();
     const demo::Waits& waits = report->drinks;
-    table.row({what, base::format_duration(waits.p50), base::format_duration(waits.p99),
+    table.row({round.line, base::format_duration(waits.p50), base::format_duration(waits.p99),
                base::format_duration(waits.max), base::format_duration(report->whole)});
     for (const demo::Meal& meal : report->meals) {
       if (auto right = demo::taste(meal); !right) return right.error();
@@ -101,6 +105,7 @@ Result<int> serve(Context& context, const fs::path& folder) {
   context.out.line("");
   context.out.line("All " + std::to_string(meals) +
                    " results were unpacked by the real gzip and are byte for byte the files they were made of.");
+  context.out.line("The second line is what a worker does unless it is told otherwise (galley work --reserve off).");
   context.out.line("The jobs are still there: galley jobs --store sqlite:" + path);
   return kExitOk;
 }

@@ -58,7 +58,7 @@ class Pickup {
 /// A worker on a thread of its own, stopped and joined at the end of its scope.
 class Kitchen {
  public:
-  Kitchen(const StorePtr& store, const Round& round) : worker_(store) {
+  Kitchen(const StorePtr& store, const Round& round) : worker_(store, options_of(round)) {
     worker_.handle<Meal>("burger", cook).handle<Meal>("drink", cook);
     for (const std::string& text : round.pools) {
       const auto pool = job::pool_spec_from(text).value();
@@ -74,6 +74,12 @@ class Kitchen {
   Kitchen& operator=(const Kitchen&) = delete;
 
  private:
+  static WorkerOptions options_of(const Round& round) {
+    WorkerOptions options;
+    options.reserve = round.reserve;
+    return options;
+  }
+
   Worker worker_;
   Result<WorkerReport> report_ = WorkerReport{};
   std::thread thread_;

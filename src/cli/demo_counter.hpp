@@ -12,10 +12,12 @@
 namespace galley::cli::demo {
 
 struct Round {
-  std::string name;  ///< prefix of its queues and outputs
+  std::string name;  ///< prefix of its outputs
+  std::string line;  ///< as the table says it
   std::string burger_queue;
   std::string drink_queue;
   std::vector<std::string> pools;  ///< "NAME=SLOTS:QUEUE"
+  std::string reserve;             ///< WorkerOptions::reserve
 };
 
 struct Waits {

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/duration.hpp"
+#include "base/limits.hpp"
 #include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/text.hpp"
@@ -53,6 +54,9 @@ Result<store::LimitTarget> target_of(const TargetFlags& flags) {
 
 Result<store::LimitRule> rule_of(const RuleFlags& flags) {
   store::LimitRule rule;
+  if (flags.running == 0 && flags.rate.empty()) {
+    return usage_error("say what is allowed: --running N, --rate N/TIME or both");
+  }
   rule.max_running = flags.running;
   rule.burst = flags.burst;
   if (!flags.rate.empty()) {
@@ -149,9 +153,11 @@ void add_set(CLI::App& limits, Context& context) {
   auto target = std::make_shared<TargetFlags>();
   auto rule = std::make_shared<RuleFlags>();
   add_target(*app, *target);
-  app->add_option("--running", rule->running, "How many may run at a time")->type_name("N");
+  const auto jobs = CLI::Range(1, limits::kMaxLimitJobs).description("");
+  app->add_option("--running", rule->running, "How many may run at a time")->check(jobs)->type_name("N");
   app->add_option("--rate", rule->rate, "How many may start in a time, as 100/1m")->type_name("N/TIME");
   app->add_option("--burst", rule->burst, "How many of these may start at once after a pause (default 1)")
+      ->check(jobs)
       ->type_name("N");
   add_store_option(*app, context);
   app->footer("Example: galley limits set smtp --running 5 --rate 100/1m");

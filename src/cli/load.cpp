@@ -62,19 +62,25 @@ Result<load::HttpRequest> request_of(const Flags& flags) {
   return request;
 }
 
+Result<Duration> time_from(const char* option, const std::string& text) {
+  auto time = base::parse_duration(option, text);
+  if (time && *time <= Duration{0}) {
+    return usage_error(option + (": " + base::quoted(text)) + " is not allowed; allowed is more than 0");
+  }
+  return time;
+}
+
 Result<load::HttpLoad> load_of(const Flags& flags) {
   auto target = load::target_from(flags.url);
   if (!target) return target.error();
   auto request = request_of(flags);
   if (!request) return request.error();
-  const auto timeout = base::parse_duration("--timeout", flags.timeout);
+  const auto timeout = time_from("--timeout", flags.timeout);
   if (!timeout) return timeout.error();
-  if (*timeout <= Duration{0}) return usage_error("--timeout must be more than 0");
   load::HttpLoad load{*std::move(target), *std::move(request), flags.connections, *timeout};
   if (flags.deadline) {
-    const auto deadline = base::parse_duration("--deadline", *flags.deadline);
+    const auto deadline = time_from("--deadline", *flags.deadline);
     if (!deadline) return deadline.error();
-    if (*deadline <= Duration{0}) return usage_error("--deadline must be more than 0");
     load.deadline = *deadline;
   }
   return load;
@@ -83,9 +89,8 @@ Result<load::HttpLoad> load_of(const Flags& flags) {
 Result<load::Plan> plan_of(const Flags& flags) {
   std::optional<Duration> duration;
   if (flags.duration) {
-    const auto given = base::parse_duration("--duration", *flags.duration);
+    const auto given = time_from("--duration", *flags.duration);
     if (!given) return given.error();
-    if (*given <= Duration{0}) return usage_error("--duration must be more than 0");
     duration = *given;
   }
   auto stretches = load::stretches_from(flags.rate, duration);

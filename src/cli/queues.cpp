@@ -3,6 +3,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <charconv>
 #include <memory>
 
@@ -47,10 +48,22 @@ Result<int> list(Context& context, bool json) {
   return kExitOk;
 }
 
+/// Says that nothing was ever enqueued there: mostly a name that is not meant. It may all the same be set before its
+/// first job.
+Result<void> tell_if_new(Context& context, store::Store& store, const std::string& queue) {
+  const auto known = store.queues();
+  if (!known) return known.error();
+  if (std::none_of(known->begin(), known->end(), [&](const auto& one) { return one.queue == queue; })) {
+    context.complain("the queue " + base::quoted(queue) + " is new; galley queues names those that are there");
+  }
+  return {};
+}
+
 Result<int> set_paused(Context& context, const std::string& queue, bool paused) {
   if (auto valid = job::check_queue("queue", queue); !valid) return valid.error();
   auto store = context.open_existing();
   if (!store) return store.error();
+  if (auto told = tell_if_new(context, **store, queue); !told) return told.error();
   const auto done = paused ? (*store)->pause(queue) : (*store)->resume(queue);
   if (!done) return done.error();
   context.out.line(paused ? "paused " + queue + ": nothing new is started, what runs goes on" : "resumed " + queue);
@@ -74,6 +87,7 @@ Result<int> limit(Context& context, const std::string& queue, const std::string&
   if (!most) return most.error();
   auto store = context.open_existing();
   if (!store) return store.error();
+  if (auto told = tell_if_new(context, **store, queue); !told) return told.error();
   if (auto done = (*store)->set_max_waiting(queue, *most); !done) return done.error();
   context.out.line(*most ? queue + " holds at most " + std::to_string(**most) +
                                (**most == 1 ? " waiting job" : " waiting jobs")
@@ -123,6 +137,7 @@ Result<int> share(Context& context, const std::string& queue, const ShareFlags& 
   }
   auto store = context.open_existing();
   if (!store) return store.error();
+  if (auto told = tell_if_new(context, **store, queue); !told) return told.error();
   if (!flags.order.empty()) {
     if (auto done = (*store)->set_order(queue, *job::order_from(flags.order)); !done) return done.error();
     context.out.line(queue + " runs what becomes ready in the order " + flags.order);

@@ -57,23 +57,80 @@ bool takes_command(const CLI::App& app) {
   return app.got_subcommand("schedules") && app.get_subcommand("schedules")->got_subcommand("put");
 }
 
+const CLI::App& deepest_of(const CLI::App& app) {
+  const auto named = app.get_subcommands();
+  return named.empty() ? app : deepest_of(*named.front());
+}
+
+/// Where another command has a verb of this name: "; there is 'galley jobs retry'".
+std::string verbs_named(const std::string& name, const CLI::App& app) {
+  std::string found;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    const auto same = command->get_subcommands([&name](const CLI::App* verb) { return verb->check_name(name); });
+    if (same.empty()) continue;
+    found += found.empty() ? "; there is '" : " and '";
+    found += app.get_name() + " " + command->get_name() + " " + name + "'";
+  }
+  return found;
+}
+
+std::string without_command(const CLI::App& app) {
+  const std::vector<std::string> rest = app.remaining();
+  if (rest.empty()) return "a command is missing; --help names them";
+  if (rest.front().starts_with('-')) return "there is no option " + base::quoted(rest.front()) + "; --help names them";
+  return "there is no command '" + rest.front() + "'" + verbs_named(rest.front(), app) + "; --help names them";
+}
+
+/// What no option and no argument takes; in their order, which the parser's sentence turns round.
+std::string unexpected(const CLI::App& app, const Context& context) {
+  std::string text;
+  for (const std::string& word : app.remaining(true)) text += (text.empty() ? "" : " ") + base::quoted(word);
+  text += ": '" + path_of(app) + "' takes no such thing";
+  if (app.got_subcommand("enqueue") && !context.command) {
+    return text + "; a command to run stands behind --: galley enqueue -- CMD ...";
+  }
+  std::string verbs;
+  for (const CLI::App* verb : deepest_of(app).get_subcommands([](const CLI::App*) { return true; })) {
+    verbs += (verbs.empty() ? "; its verbs are " : ", ") + verb->get_name();
+  }
+  return text + verbs;
+}
+
+/// Of several values, which the parser names all together, the one that is no whole number.
+std::string_view no_number_of(std::string_view values) {
+  std::string_view rest = values;
+  while (!rest.empty()) {
+    const std::string_view one = rest.substr(0, rest.find(','));
+    const std::size_t digits = one.starts_with('-') ? 1 : 0;
+    if (one.size() == digits || one.find_first_not_of("0123456789", digits) != one.npos) return one;
+    rest.remove_prefix(std::min(one.size() + 1, rest.size()));
+  }
+  return values;
+}
+
 /// The parser's sentence, or a better one where it does not know what we know.
 std::string explained(const CLI::ParseError& fault, const CLI::App& app, const Context& context) {
-  if (app.get_subcommands().empty()) {
-    const std::vector<std::string> rest = app.remaining();
-    if (rest.empty()) return "a command is missing; --help names them";
-    return "there is no command '" + rest.front() + "'; --help names them";
-  }
-  if (fault.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError) && app.got_subcommand("enqueue") &&
-      !context.command) {
-    return std::string(fault.what()) + "; a command to run stands behind --: galley enqueue -- CMD ...";
-  }
+  if (app.get_subcommands().empty()) return without_command(app);
+  if (fault.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) return unexpected(app, context);
   const std::string_view said = fault.what();
+  constexpr std::string_view kMissing = ": 1 required ";  // NAME: 1 required TYPE missing
+  constexpr std::string_view kEnd = " missing";
+  if (const std::size_t at = said.find(kMissing); at != said.npos && said.ends_with(kEnd)) {
+    const std::string name(said.substr(0, at));
+    const std::string_view type = said.substr(at + kMissing.size());
+    return name + ": its value is missing; allowed is " + name + " " +
+           std::string(type.substr(0, type.size() - kEnd.size()));
+  }
   constexpr std::string_view kNoNumber = "Could not convert: ";  // NAME = VALUE; no other option is converted
   const std::size_t is = said.find(" = ");
   if (!said.starts_with(kNoNumber) || is == said.npos) return std::string(said);
-  return std::string(said.substr(kNoNumber.size(), is - kNoNumber.size())) + ": " + base::quoted(said.substr(is + 3)) +
-         " is not allowed; allowed is a whole number";
+  const std::string name(said.substr(kNoNumber.size(), is - kNoNumber.size()));
+  const std::string_view value = said.substr(is + 3);
+  const CLI::Option* option = deepest_of(app).get_option_no_throw(name);
+  if (option != nullptr && option->get_items_expected_max() == 0) {
+    return name + ": " + base::quoted(value) + " is not allowed; allowed is " + name + " without a value";
+  }
+  return name + ": " + base::quoted(no_number_of(value)) + " is not allowed; allowed is a whole number";
 }
 
 int usage(Context& context, const CLI::App& app, std::string why) {

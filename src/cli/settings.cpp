@@ -3,6 +3,7 @@
 #include <toml++/toml.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <system_error>
@@ -79,6 +80,10 @@ Result<void> set(Settings& settings, std::string_view path, const toml::key& key
 }
 
 Result<std::optional<std::string>> file_text() {
+  std::error_code failed;
+  if (std::filesystem::is_directory(kFile, failed)) {
+    return Error{Errc::InvalidInput, std::string(kFile) + " is a directory; allowed is a file"};
+  }
   std::ifstream file(kFile, std::ios::binary);
   if (!file) {
     if (errno == ENOENT) return std::optional<std::string>{};

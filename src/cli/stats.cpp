@@ -3,6 +3,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <cmath>
 #include <cstdio>
@@ -183,9 +184,15 @@ struct StatsFlags {
 };
 
 /// A line for each queue that is behind.
-int print_alarms(Output& out, const Exposed& seen, const std::vector<Alarm>& alarms, bool json) {
+int print_alarms(Context& context, const Exposed& seen, const std::vector<Alarm>& alarms, bool json) {
+  Output& out = context.out;
   int code = kExitOk;
   for (const Alarm& alarm : alarms) {
+    const auto is_its = [&alarm](const store::QueueStats& one) { return one.queue == alarm.queue; };
+    if (alarm.queue && std::none_of(seen.queues.begin(), seen.queues.end(), is_its)) {
+      context.complain("--fail-if " + base::quoted(alarm.text) + ": there is no queue " + base::quoted(*alarm.queue) +
+                       " yet; galley queues names those that are there");
+    }
     for (const Alarmed& one : check(alarm, seen.queues, seen.rates)) {
       code = kExitFailure;
       if (json) {
@@ -209,7 +216,7 @@ Result<int> stats(Context& context, const StatsFlags& flags) {
   if (!store) return store.error();
   const auto seen = look(**store);
   if (!seen) return seen.error();
-  if (!alarms.empty()) return print_alarms(context.out, *seen, alarms, flags.json);
+  if (!alarms.empty()) return print_alarms(context, *seen, alarms, flags.json);
   if (flags.prometheus) {
     context.out.write(prometheus_text(*seen));
   } else {

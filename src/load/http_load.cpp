@@ -7,6 +7,7 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/url/parse.hpp>
+#include <charconv>
 #include <memory>
 #include <optional>
 #include <span>
@@ -203,6 +204,17 @@ class Runner {
 
 }  // namespace
 
+namespace {
+
+/// Boost's port_number() of 99999 is 34463.
+bool is_port(std::string_view digits) {
+  std::uint16_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return error == std::errc() && end == digits.data() + digits.size() && number > 0;
+}
+
+}  // namespace
+
 Result<HttpTarget> target_from(std::string_view url) {
   const auto refused = [&](const std::string& why) {
     return Error{Errc::InvalidInput,
@@ -213,7 +225,7 @@ Result<HttpTarget> target_from(std::string_view url) {
   if (parsed->scheme() != "http") return refused("only http is spoken here");
   if (parsed->host().empty()) return refused("names no host");
   if (parsed->has_userinfo()) return refused("a user and a password are not sent; use --header");
-  if (parsed->has_port() && (parsed->port_number() == 0)) return refused("its port must be 1..65535");
+  if (parsed->has_port() && !is_port(parsed->port())) return refused("its port must be 1..65535");
   HttpTarget target;
   target.host = parsed->host_address();
   if (!base::is_printable(target.host)) return refused("its host has bytes that no name has");  // written as %0a

@@ -57,18 +57,18 @@ double time_of(const Stretch& stretch, double count) {
   return count == 0 ? 0 : 2 * count / (stretch.from + root);
 }
 
-Result<void> check(const std::vector<Stretch>& stretches) {
+Result<void> check(std::string_view rate, const std::vector<Stretch>& stretches) {
   double requests = 0;
   Duration length{0};
   for (const Stretch& stretch : stretches) {
     requests += requests_of(stretch);
     length += stretch.length;
   }
-  if (length > kMaxLength) return Error{Errc::InvalidInput, "duration: a test of more than 7 days is not allowed"};
-  if (requests < 1) return Error{Errc::InvalidInput, "rate: this plan has not one request"};
-  if (requests > static_cast<double>(kMaxRequests)) {
-    return Error{Errc::InvalidInput, "rate: this plan has more than 1000000000 requests"};
+  if (length > kMaxLength) {
+    return refused(rate, "a test of " + base::format_duration(length) + " is not allowed; allowed are at most 7 days");
   }
+  if (requests < 1) return refused(rate, "this plan has not one request");
+  if (requests > static_cast<double>(kMaxRequests)) return refused(rate, "this plan has more than 1000000000 requests");
   return {};
 }
 
@@ -97,7 +97,7 @@ Result<std::vector<Stretch>> stretches_from(std::string_view rate, std::optional
     return refused(rate, "its parts take " + base::format_duration(planned) + " together, and the duration is " +
                              base::format_duration(*duration) + "; leave one of them out");
   }
-  if (auto valid = check(stretches); !valid) return valid.error();
+  if (auto valid = check(rate, stretches); !valid) return valid.error();
   return stretches;
 }
 

@@ -1,6 +1,7 @@
 #include "load/report.hpp"
 
 #include <cstdio>
+#include <iterator>
 #include <utility>
 
 #include "base/duration.hpp"
@@ -41,6 +42,11 @@ std::string shown(Moment time) { return base::format_duration(std::chrono::durat
 
 void print_times(std::string& text, const char* name, const telemetry::HdrHistogram& times) {
   print(text, "%-10s", name);
+  if (times.count() == 0) {  // nothing was answered: not in no time
+    for (std::size_t i = 0; i < std::size(kQuantiles) + 2; ++i) print(text, "  %9s", "-");
+    text += '\n';
+    return;
+  }
   for (const auto& [label, q] : kQuantiles) print(text, "  %9s", shown(times.quantile(q)).c_str());
   print(text, "  %9s  %9s\n", shown(times.max()).c_str(), shown(times.mean()).c_str());
 }

@@ -99,7 +99,8 @@ StackTaker::StackTaker(int signal) : signal_(signal) {
   sigemptyset(&action.sa_mask);
   struct sigaction before {};
   if (::sigaction(signal_, &action, &before) != 0) {
-    throw Exception(Error{Errc::InvalidInput, "signal " + std::to_string(signal_) + " cannot be taken over"});
+    throw Exception(Error{Errc::InvalidInput,
+                          "signal " + std::to_string(signal_) + " is not allowed; allowed is one that can be handled"});
   }
   taken[static_cast<std::size_t>(signal_)] = {1, before};
 }

@@ -127,7 +127,10 @@ TEST_F(LoadCommand, BadInputIsRefusedByName) {
   refused({"load", "http", "localhost", "--rate", "1", "--duration", "1s"}, "localhost");
   refused({"load", "http", "http://localhost", "--rate", "1"}, "--duration");
   refused({"load", "http", "http://localhost", "--rate", "x:1s"}, "\"x\"");
-  refused({"load", "http", "http://localhost", "--rate", "1:1s", "--timeout", "0"}, "--timeout");
+  refused({"load", "http", "http://localhost", "--rate", "1:1s", "--timeout", "0"}, "--timeout: \"0\"");
+  refused({"load", "http", "http://localhost", "--rate", "1:1s", "--deadline", "0s"}, "--deadline: \"0s\"");
+  refused({"load", "http", "http://localhost", "--rate", "1", "--duration", "0"}, "--duration: \"0\"");
+  refused({"load", "http", "http://localhost", "--rate", "0:1s"}, "\"0:1s\"");
   refused({"load", "http", "http://localhost", "--rate", "1:1s", "--connections", "0"}, "--connections");
   refused({"load", "http", "http://localhost", "--rate", "1:1s", "--header", "x"}, "--header");
   refused({"load", "http", "http://localhost", "--rate", "1:1s", "--allow-status", "200"}, "--allow-status");

@@ -117,6 +117,10 @@ TEST(StatsAlarm, NamesTheQueueAndExitsWithOne) {
   EXPECT_EQ(bench.run({"stats", "--fail-if", "ready>2"}).out, "");
   EXPECT_EQ(bench.run({"stats", "--fail-if", "ready >= 2"}).exit_code, 1);
   EXPECT_EQ(bench.run({"stats", "--fail-if", "default:ready>0"}).exit_code, 0);
+  EXPECT_EQ(bench.run({"stats", "--fail-if", "other:ready>2"}).err, "");
+  const Finished nowhere = bench.run({"stats", "--fail-if", "othre:ready>0"});
+  EXPECT_EQ(nowhere.exit_code, 0);  // it may come with its first job
+  EXPECT_NE(nowhere.err.find("there is no queue \"othre\""), std::string::npos) << nowhere.err;
   EXPECT_EQ(bench.run({"stats", "--fail-if", "oldest>0"}).exit_code, 1);
   EXPECT_EQ(bench.run({"stats", "--fail-if", "oldest>1h"}).exit_code, 0);
   EXPECT_EQ(bench.run({"stats", "--fail-if", "failed>0"}).exit_code, 1);

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "e2e/process.hpp"
 
 namespace galley::test {
@@ -17,7 +19,13 @@ std::vector<Refusal> refusals() {
   return {
       {{}, "command is missing"},
       {{"bogus"}, "'bogus'"},
+      {{"retry"}, "there is 'galley jobs retry'"},
+      {{"--bogus"}, "no option \"--bogus\""},
       {{"jobs", "--bogus"}, "--bogus"},
+      {{"jobs", "bogus"}, "\"bogus\": 'galley jobs' takes no such thing; its verbs are show, retry"},
+      {{"demo", "--bogus", "x"}, "\"--bogus\" \"x\": 'galley demo'"},
+      {{"enqueue", "--queue", "--", "true"}, "--queue: its value is missing; allowed is --queue NAME"},
+      {{"enqueue", "--redact=x", "--", "true"}, "--redact: \"x\" is not allowed; allowed is --redact without a value"},
       {{"enqueue"}, "nothing to enqueue"},
       {{"enqueue", "--"}, "nothing to enqueue"},
       {{"enqueue", "true"}, "put --"},
@@ -59,6 +67,7 @@ std::vector<Refusal> refusals() {
       {{"jobs", "--limit", "-1"}, "--limit"},
       {{"jobs", "show"}, "ID"},
       {{"jobs", "show", "x"}, "ID: \"x\" is not allowed; allowed is a whole number"},
+      {{"jobs", "retry", "1", "2", "x"}, "ID: \"x\" is not allowed"},
       {{"jobs", "--queue", "q", "show", "1"}, "--queue"},
       {{"jobs", "retry"}, "--all"},
       {{"jobs", "retry", "1", "--all"}, "not both"},
@@ -66,6 +75,9 @@ std::vector<Refusal> refusals() {
       {{"jobs", "--", "x"}, "enqueue"},
       {{"queues", "pause"}, "NAME"},
       {{"queues", "pause", "a/b"}, "a/b"},
+      {{"limits", "set", "smtp"}, "--running N"},
+      {{"limits", "set", "smtp", "--running", "0"}, "--running: Value 0 not in range 1 to 1000000"},
+      {{"limits", "set", "smtp", "--rate", "1/1s", "--burst", "x"}, "--burst: Value x not in range 1 to 1000000"},
       {{"stats", "--store", "redis:"}, "redis:"},
       {{"stats", "--store", "sqlite:"}, "sqlite:"},
       {{"stats", "--store", "sqlite:galley.db?durability=some"}, "durability=some"},
@@ -137,12 +149,36 @@ TEST(Usage, AFileThatIsNoStoreIsRefusedAndLeftAlone) {
   EXPECT_EQ(bench.read("galley.db"), rubbish);
 }
 
+TEST(Usage, AQueueThatNobodyHasFilledIsSetAndToldToBeNew) {
+  const Bench bench;
+  ASSERT_EQ(bench.run({"enqueue", "--queue", "mail", "--", "true"}).exit_code, 0);
+  EXPECT_EQ(bench.run({"queues", "pause", "mail"}).err, "");
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"pause", "mial"},
+                                                    {"limit", "miall", "--max-waiting", "1"},
+                                                    {"set", "maill", "--order", "fifo"}}) {
+    std::vector<std::string> words{"queues"};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    const Finished run = bench.run(words);
+    EXPECT_EQ(run.exit_code, 0);
+    EXPECT_NE(run.err.find("the queue \"" + arguments[1] + "\" is new"), std::string::npos) << run.err;
+  }
+  EXPECT_EQ(bench.run({"queues", "resume", "mial"}).err, "");
+}
+
 TEST(Usage, AReaderThatWentAwayEndsTheOutputQuietly) {
   const Bench bench;
   ASSERT_EQ(bench.run({"enqueue", "--", "true"}).exit_code, 0);
   const Finished run = Process(bench.dir(), {.arguments = {"jobs"}, .reader_gone = true}).finish();
   EXPECT_EQ(run.exit_code, 0);
   EXPECT_TRUE(run.err.empty()) << run.err;
+}
+
+TEST(Settings, ADirectoryInThePlaceOfTheFileIsNamed) {
+  const Bench bench;
+  std::filesystem::create_directory(bench.dir().file("galley.toml"));
+  const Finished run = bench.run({"enqueue", "--", "true"});
+  EXPECT_EQ(run.exit_code, 2);
+  EXPECT_NE(run.err.find("galley.toml is a directory"), std::string::npos) << run.err;
 }
 
 TEST(Settings, TheFlagWinsOverTheEnvironmentOverTheFileOverTheDefault) {

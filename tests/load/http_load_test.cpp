@@ -176,7 +176,8 @@ TEST(HttpTarget, ReadsHostPortPathAndQuery) {
 
 TEST(HttpTarget, WhatIsNoPlainHttpUrlIsRefused) {
   for (const char* url : {"", "localhost:8080", "https://localhost/", "http://", "http:///x", "http://a:b@host/",
-                          "http://host:0/", "http://host:70000/", "http://host:80:80/x", "http://ho st/", "/path"}) {
+                          "http://host:0/", "http://host:70000/", "http://host:99999/", "http://host:4294967376/",
+                          "http://host:80:80/x", "http://ho st/", "/path"}) {
     const auto target = target_from(url);
     ASSERT_FALSE(target) << url;
     EXPECT_EQ(target.error().code, Errc::InvalidInput);

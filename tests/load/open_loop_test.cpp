@@ -114,6 +114,17 @@ TEST(OpenLoop, AGeneratorThatIsLateSaysSoAndTheRunIsInvalid) {
   EXPECT_FALSE(to_json(report).at("valid").as_bool());
 }
 
+TEST(OpenLoop, TimesThatNoRequestHadAreShownAsNone) {
+  Report report;
+  report.taken_up = 1;
+  report.lateness.add(1ms);
+  const std::string text = to_text(report);
+  const std::string none = "          -          -          -          -          -          -\n";
+  EXPECT_NE(text.find("response  " + none), std::string::npos) << text;
+  EXPECT_NE(text.find("service   " + none), std::string::npos) << text;
+  EXPECT_EQ(text.find("lateness  " + none), std::string::npos) << text;
+}
+
 TEST(OpenLoop, TheConnectionThatBecameFreeLastIsTakenFirst) {
   OpenLoop loop(Plan(stretches_from("1000", 1s).value()), 3);
   EXPECT_EQ(loop.due(0ms, 10), std::vector<int>{0});
