@@ -54,6 +54,9 @@ asio::awaitable<bool> Connection::wait(tcp::socket::wait_type what) {
 
 asio::awaitable<void> Connection::run(std::shared_ptr<Connection> connection) {
   Connection& self = *connection;
+  // Not from inside the accept: what is served there would let more connections come, which would be served there too,
+  // and all others would wait for as many as an accept takes.
+  co_await asio::post(self.socket_.get_executor(), asio::use_awaitable);
   for (int answered = 1; true; ++answered) {
     bool goes_on = false;
     switch (co_await self.read_request()) {

@@ -1,6 +1,7 @@
 #include "galley/http/server.hpp"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -339,6 +340,39 @@ TEST(HttpServer, HasIdleConnectionsGiveWayWhenItIsFull) {
   EXPECT_EQ(third.ask(get("/")).status, 200);
   EXPECT_TRUE(idle.ended());
   EXPECT_LE(running.stats().connections, 2);
+}
+
+/// Each request of a new connection brings another one while it is served, as a busy server's do.
+TEST(HttpServer, HasKeptConnectionsTakeTurnsWithNewOnes) {
+  ServerThread running;
+  constexpr int kNew = 20;
+  std::uint16_t port = 0;
+  std::optional<Client> kept;
+  std::vector<Client> fresh;
+  std::vector<std::string> order;
+  running.server().route("GET", "/kept", [&](HttpRequest&) {
+    order.emplace_back("kept");
+    return HttpResponse(200);
+  });
+  running.server().route("GET", "/new", [&](HttpRequest&) {
+    order.emplace_back("new");
+    if (order.size() == 1) {
+      EXPECT_TRUE(kept->send(get("/kept")));
+    }
+    if (fresh.size() < kNew) {
+      EXPECT_TRUE(fresh.emplace_back(port).send(get("/new")));
+    }
+    return HttpResponse(200);
+  });
+  port = running.start();
+  kept.emplace(port);
+  ASSERT_EQ(kept->ask(get("/nowhere")).status, 404);
+  running.on_loop([&] { EXPECT_TRUE(fresh.emplace_back(port).send(get("/new"))); });
+  EXPECT_EQ(kept->read().status, 200);
+  std::size_t before = 0;
+  running.on_loop(
+      [&] { before = static_cast<std::size_t>(std::find(order.begin(), order.end(), "kept") - order.begin()); });
+  EXPECT_LE(before, 3U) << "it was there since the first one";
 }
 
 TEST(HttpServer, RefusesOptionsThatItCannotKeep) {
