@@ -75,6 +75,18 @@ class Hours {
   bool twice_ = false;
 };
 
+/// However the hours end: a handler that nobody sends home would sleep on.
+class Closing {
+ public:
+  explicit Closing(Hours& hours) : hours_(hours) {}
+  ~Closing() { hours_.close(); }
+  Closing(const Closing&) = delete;
+  Closing& operator=(const Closing&) = delete;
+
+ private:
+  Hours& hours_;
+};
+
 galley::Handler handler(Hours& hours) {
   return [&hours](galley::Attempt&, std::string_view payload) -> std::optional<galley::Outcome> {
     hours.serve(std::strtoull(std::string(payload).c_str(), nullptr, 10));
@@ -149,8 +161,10 @@ Service serve(const Shape& shape, const Setting& setting, const std::filesystem:
     worker.pool("line", shape.slots);
   }
   WorkerThread running(worker);
-  Customers(shape, setting, line, own).order_all(hours);
-  hours.close();
+  {
+    const Closing closing(hours);
+    Customers(shape, setting, line, own).order_all(hours);
+  }
   running.stop();
   return hours.service();
 }
