@@ -151,7 +151,7 @@ Shape shape_of(std::uint64_t seed, Nanos open) {
   const std::size_t place = (seed + 15) % 16;
   const std::size_t kinds_at = (place / 4 + place) % 4;
   Shape shape{seed, std::array{1, 2, 4, 16}[place % 4], open, {}, kinds_at == 3 ? 1U : 0U};
-  const std::size_t count = kinds_at == 3 ? std::array{3, 5}[draw.below(2)] : std::array{2, 3, 5}[kinds_at];
+  const std::size_t count = kinds_at == 3 ? std::array{3U, 5U}[draw.below(2)] : std::array{2U, 3U, 5U}[kinds_at];
   for (int tries = 0; shape.kinds.empty() || !fits(shape.kinds, shape.judged); ++tries) {
     if (tries == kTries) throw std::runtime_error("no workload comes of seed " + std::to_string(seed));
     shape.kinds.clear();

@@ -4,6 +4,7 @@
 usage: counter_kinds_test.py build/release/galley_counter
 """
 
+import concurrent.futures
 import os
 import re
 import subprocess
@@ -63,7 +64,8 @@ class CounterKinds(unittest.TestCase):
         self.assertEqual((ran.returncode, ran.stdout), (1, ''))
 
     def test_a_seed_is_a_workload_under_names_of_its_own(self):
-        drawn = [figures.rows_of([PROGRAM, '--quick', '--shape', seed]) for seed in ('2', '2', '6')]
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            drawn = pool.map(lambda seed: figures.rows_of([PROGRAM, '--quick', '--shape', seed]), ('2', '2', '6'))
         first, again, other = ({(row['shape'], tuple(row['names'])) for row in rows} for rows in drawn)
         self.assertEqual(first, again)
         self.assertEqual(len(first), 1)
