@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "bench/counter/serve.hpp"
+#include "bench/counter/serve_shape.hpp"
 #include "bench/scratch.hpp"
 
 namespace {
@@ -87,12 +88,42 @@ void print(const Load& load, int slots, const Way& way, const Outcome& outcome) 
   std::cout << "]}" << std::endl;
 }
 
+std::string list(const std::vector<double>& values) {
+  std::string all;
+  for (const double value : values) all += (all.empty() ? "" : ",") + std::to_string(value);
+  return "[" + all + "]";
+}
+
+/// The longest kind's waits say nothing: all of it was ordered at the beginning.
+void print(const Shape& shape, const Setting& setting, const Service& service) {
+  std::vector<double> others;
+  for (std::size_t kind = 0; kind + 1 < shape.kinds.size(); ++kind) {
+    if (kind == shape.judged) continue;
+    others.insert(others.end(), service.waits_ms[kind].begin(), service.waits_ms[kind].end());
+  }
+  std::cout << R"({"seed":)" << shape.seed << R"(,"slots":)" << shape.slots << R"(,"kinds":)" << shape.kinds.size()
+            << R"(,"open_s":)" << ms(shape.open) / 1e3 << R"(,"shape":")" << shape.text() << R"(","names":[)";
+  for (const Kind& kind : shape.kinds) std::cout << (&kind == shape.kinds.data() ? "\"" : ",\"") << kind.name << "\"";
+  std::cout << R"(],"way":")" << setting.name << R"(","longest_s":)" << service.longest_s << R"(,"waits_ms":)"
+            << list(service.waits_ms[shape.judged]) << R"(,"others_ms":)" << list(others) << "}" << std::endl;
+}
+
+/// Every setting in turn, so that a seed's run takes the opening hours four times.
+void serve_shape(std::uint64_t seed, bool quick) {
+  const Shape shape = shape_of(seed, quick ? milliseconds(1'000) : milliseconds(30'000));
+  for (const Setting& setting : settings(shape.slots)) {
+    const Scratch scratch(std::filesystem::temp_directory_path());
+    print(shape, setting, serve(shape, setting, scratch.path()));
+  }
+}
+
 struct Options {
   bool quick = false;
   bool loads = false;
-  int slots = 0;         ///< 0: of every pool
-  std::size_t load = 0;  ///< 0: all
-  std::string way;       ///< empty: all
+  int slots = 0;            ///< 0: of every pool
+  std::size_t load = 0;     ///< 0: all
+  std::string way;          ///< empty: all
+  std::uint64_t shape = 0;  ///< a seed: this workload instead
 };
 
 bool read_options(const std::vector<std::string>& words, Options& options) {
@@ -107,6 +138,9 @@ bool read_options(const std::vector<std::string>& words, Options& options) {
     } else if (words[i] == "--load" && i + 1 < words.size()) {
       options.load = static_cast<std::size_t>(std::atoi(words[++i].c_str()));
       if (options.load != 1 && options.load != 2) return false;
+    } else if (words[i] == "--shape" && i + 1 < words.size()) {
+      options.shape = std::strtoull(words[++i].c_str(), nullptr, 10);
+      if (options.shape == 0) return false;
     } else if (words[i] == "--way" && i + 1 < words.size()) {
       options.way = words[++i];
     } else {
@@ -133,12 +167,17 @@ void serve_all(const Options& options, int slots) {
 int main(int argc, char** argv) {
   Options options;
   if (!read_options({argv + 1, argv + argc}, options)) {
-    std::cerr << "usage: galley_counter [--quick] [--loads] [--slots 1|2|4|16] [--load 1|2] [--way NAME]\n";
+    std::cerr << "usage: galley_counter [--quick] [--loads] [--slots 1|2|4|16] [--load 1|2] [--way NAME]\n"
+                 "       galley_counter [--quick] --shape SEED\n";
     return 2;
   }
   try {
     if (options.loads) {
       print_loads(loads_of(options.quick, kSlots));
+      return 0;
+    }
+    if (options.shape != 0) {
+      serve_shape(options.shape, options.quick);
       return 0;
     }
     for (const int slots : kPools) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """./dev bench counter: has Galley and, where they are there, BullMQ and beanstalkd serve burgers and drinks, and writes
-a table and plots.
+a table and plots; then drawn workloads of several kinds (bench/counter/kinds.py).
 
     bench/counter/counter.py PROGRAM [--quick] [--out DIR] [--modules DIR]
 
@@ -9,7 +9,6 @@ directory where node_modules/bullmq is.
 """
 
 import argparse
-import json
 import math
 import os
 import shutil
@@ -19,19 +18,10 @@ import sys
 import tempfile
 import time
 
+import kinds
+from figures import number, quantile, rows_of, say
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-def say(text):
-    print(f'counter: {text}', file=sys.stderr, flush=True)
-
-
-def rows_of(command, text='', **more):
-    """The JSON objects that a program writes; none where it fails, which is said."""
-    ran = subprocess.run(command, input=text, stdout=subprocess.PIPE, text=True, **more)
-    if ran.returncode != 0:
-        say(f'{command[0]} failed with {ran.returncode}')
-    return [json.loads(line) for line in ran.stdout.splitlines() if line.startswith('{')]
 
 
 def free_port():
@@ -67,14 +57,6 @@ def beanstalkd(loads):
     if not shutil.which('beanstalkd'):
         return say('going on without beanstalkd: it is not installed') or []
     return rows_of([sys.executable, os.path.join(HERE, 'beanstalkd.py')], loads)
-
-
-def quantile(sorted_values, q):
-    return sorted_values[max(0, math.ceil(q * len(sorted_values)) - 1)]
-
-
-def number(value):
-    return f'{value:,.0f}' if value >= 100 else f'{value:.1f}'
 
 
 def measured(row):
@@ -150,7 +132,7 @@ def main():
     say('BullMQ')
     rows += bullmq(loads, given.modules)
     text = table(rows) + '\n' + table(pools)
-    print(text)
+    print(text, flush=True)
     if given.out:
         os.makedirs(given.out, exist_ok=True)
         with open(os.path.join(given.out, 'table.md'), 'w', encoding='utf-8') as file:
@@ -158,7 +140,7 @@ def main():
         for i, load in enumerate(dict.fromkeys(row['load'] for row in rows)):
             with open(os.path.join(given.out, f'waits-{i + 1}.svg'), 'w', encoding='utf-8') as file:
                 file.write(plot(load, rows))
-    return 0
+    return 0 if kinds.write(given.program, given.quick, given.out) else 1
 
 
 if __name__ == '__main__':

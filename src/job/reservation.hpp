@@ -26,9 +26,13 @@
 // unknown kinds none of which is running may be tried in the extra slot, one job at a time, so that kinds behind a wall
 // of long jobs become known; one that took longer than kExpress, or than half of a long kind, is not tried again.
 //
-// An attempt that runs for more than twice its kind's p99 counts with the longest from then on, and its age is what its
-// kind holds a slot for, so a kind that turns long loses its room while the first such attempt still runs. A cut that
-// is there stays until its factor falls below half of kFactor, and gives way to one that is better by a quarter.
+// An attempt that runs for more than twice its kind's p99 and a millisecond counts with the longest from then on, and
+// its age is what its kind holds a slot for, so a kind that turns long loses its room while the first such attempt
+// still runs. One of an unknown kind counts with the longest from its start. Either, if it is in the extra slot, takes
+// over the next slot of the pool that comes free: that is asked for short kinds alone, until it has ended.
+//
+// A cut that is there stays until its factor falls below half of kFactor, and gives way to one that is better by a
+// quarter.
 //
 // Thread-safety: none.
 

@@ -201,6 +201,47 @@ TEST(Reservation, AKindThatTurnsLongLosesItsRoomWhileItsFirstLongAttemptRuns) {
   EXPECT_EQ(pool.room(kSalad, milliseconds(600)), 1);
 }
 
+TEST(Reservation, AnOverdueAttemptInTheExpressSlotTakesOverTheNextSlotThatComesFree) {
+  const auto a_burger_has_ended = [](Duration drink_has_run) {
+    Pool pool = mixed(Reserve::Auto, 4);
+    pool.runs(kBurger, 4).runs(kDrink, 1);
+    EXPECT_TRUE(pool.asks(drink_has_run).empty());
+    pool.none_runs();
+    pool.runs(kBurger, 3).runs(kDrink, 1);
+    return pool.asks(drink_has_run);
+  };
+  const auto in_time = a_burger_has_ended(milliseconds(2));  // its p99 is 1 ms, so it may take 3
+  ASSERT_EQ(in_time.size(), 1u);
+  EXPECT_TRUE(in_time[0].all) << "the next burger";
+  const auto overdue = a_burger_has_ended(milliseconds(100));
+  ASSERT_EQ(overdue.size(), 1u);
+  EXPECT_EQ(overdue[0].limit, 1);
+  EXPECT_EQ(overdue[0].kinds, std::vector<int>{kDrink}) << "no burger: what came free is the express slot now";
+}
+
+TEST(Reservation, AnUnknownKindThatIsTriedTakesOverTheNextSlotThatComesFree) {
+  Pool pool(Reserve::Auto, 4, 3);
+  pool.knows(kDrink, milliseconds(1)).knows(kBurger, seconds(1)).runs(kBurger, 4);
+  EXPECT_EQ(pool.asks()[0].kinds, (std::vector<int>{kDrink, kSalad}));
+  pool.runs(kSalad, 1);
+  EXPECT_TRUE(pool.asks(milliseconds(100)).empty());
+  pool.none_runs();
+  pool.runs(kBurger, 3).runs(kSalad, 1);
+  const auto asks = pool.asks(milliseconds(100));
+  ASSERT_EQ(asks.size(), 1u);
+  EXPECT_EQ(asks[0].limit, 1);
+  EXPECT_EQ(asks[0].kinds, std::vector<int>{kDrink});
+}
+
+TEST(Reservation, WhereNoKindIsKnownWhatIsTriedTakesOverTheNextSlotThatComesFree) {
+  Pool pool(Reserve::Auto, 4, 3);
+  pool.runs(kBurger, 3).runs(kSalad, 1);  // a burger has ended
+  const auto asks = pool.asks(milliseconds(1));
+  ASSERT_EQ(asks.size(), 1u);
+  EXPECT_EQ(asks[0].limit, 1);
+  EXPECT_EQ(asks[0].kinds, std::vector<int>{kDrink}) << "neither a burger nor a second salad";
+}
+
 TEST(Reservation, AKindTurnsLongAfterFiveLongRuns) {
   Pool pool = mixed(Reserve::Auto, 4);
   EXPECT_EQ(pool.room(kDrink), 5);
