@@ -69,8 +69,7 @@ OverloadRules::Nanos OverloadRules::forward(Nanos now) noexcept {
 void OverloadRules::look(Nanos now) {
   if (waiting_ == 0) watch_.idle(now, 2 * service_);
   if (!options_.accept_gate) return;
-  const bool fresh = now - watch_.seen_at() < options_.interval;
-  if (gate_.look(watch_.busy(), fresh ? watch_.wait() : Nanos{0}, throughput_, now)) ++counters_.times_closed;
+  if (gate_.look(watch_.busy(), watch_.beyond(now), throughput_, now)) ++counters_.times_closed;
 }
 
 void OverloadRules::saw(Nanos wait, Nanos now) {

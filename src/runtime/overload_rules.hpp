@@ -26,7 +26,7 @@ class Throughput {
   /// Starts in a nanosecond: of the best interval lately. Those in which less was asked for say little of what is
   /// possible.
   [[nodiscard]] double rate() const noexcept { return rate_; }
-  /// The part of the time that was spent on refusing, over some eight intervals.
+  /// The part of it that was spent on refusing.
   [[nodiscard]] double refusing() const noexcept { return share_; }
 
  private:
@@ -50,6 +50,10 @@ class WaitWatch {
   /// Nobody is in the line. True where the state has changed: no wait for so long that it is Normal again.
   bool idle(Nanos now, Nanos quiet);
   [[nodiscard]] bool busy() const noexcept { return busy_; }
+  /// All who have come out of the line for an interval had waited for more than twice the target, the last one lately.
+  [[nodiscard]] bool beyond(Nanos now) const noexcept {
+    return beyond_ && seen_ - beyond_since_ >= interval_ && now - seen_ < interval_;
+  }
   /// The last one seen.
   [[nodiscard]] Nanos wait() const noexcept { return wait_; }
   [[nodiscard]] Nanos seen_at() const noexcept { return seen_; }
@@ -66,6 +70,8 @@ class WaitWatch {
   Nanos above_since_{0};    ///< when it began
   Nanos least_{0};          ///< its least wait
   Nanos last_not_good_{0};  ///< the last wait above half the target
+  bool beyond_ = false;     ///< an unbroken run of waits above twice the target
+  Nanos beyond_since_{0};   ///< when it began
 };
 
 /// Whether connections are accepted, and how many while they should not be: one for each that was served and a tenth
@@ -78,7 +84,7 @@ class AcceptGate {
   explicit AcceptGate(const OverloadOptions& options);
 
   /// Finds out whether it is closed now. True where it has just closed.
-  bool look(bool busy, Nanos wait, const Throughput& throughput, Nanos now);
+  bool look(bool busy, bool beyond, const Throughput& throughput, Nanos now);
   /// An interval has ended: lets the kernel keep more or less.
   void adjust(const Throughput& throughput);
   [[nodiscard]] bool closed() const noexcept { return closed_; }

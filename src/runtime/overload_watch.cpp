@@ -1,6 +1,7 @@
 // When waits are bad, when they are good again, and how many connections are accepted meanwhile.
 
 #include <algorithm>
+#include <utility>
 
 #include "runtime/overload_rules.hpp"
 
@@ -10,7 +11,6 @@ namespace {
 
 constexpr double kSpare = 1.1;            // accepted for each that was served
 constexpr double kLeastPerInterval = 10;  // accepted in an interval in which nothing was served
-constexpr double kSmooth = 8;             // intervals: a gate that a single burst closes drops all classes alike
 constexpr double kFade = 0.95;            // in an interval, of the best rate that was seen
 constexpr double kMaxBacklog = 4096;      // Linux's own bound (net.core.somaxconn) since 5.4: the gate is open then
 constexpr double kMore = 1.25;            // from 20 to kMaxBacklog in 24 intervals
@@ -26,7 +26,7 @@ bool Throughput::roll(Nanos now) {
   const Nanos passed = now - began_;
   if (passed < interval_) return false;
   rate_ = std::max(kFade * rate_, static_cast<double>(starts_) / static_cast<double>(passed.count()));
-  share_ += (static_cast<double>(refusing_.count()) / static_cast<double>(passed.count()) - share_) / kSmooth;
+  share_ = static_cast<double>(refusing_.count()) / static_cast<double>(passed.count());
   starts_ = 0;
   refusing_ = Nanos{0};
   began_ = now;
@@ -65,6 +65,11 @@ bool WaitWatch::saw(Nanos wait, Nanos now) {
   if (!good) last_not_good_ = now;
   const bool bad = turns_busy(wait, now);
   busy_ = busy_ || bad;
+  if (wait <= 2 * target_) {
+    beyond_ = false;
+  } else if (!std::exchange(beyond_, true)) {
+    beyond_since_ = now;
+  }
   wait_ = wait;
   seen_ = now;
   return busy_ != before;
@@ -80,14 +85,14 @@ bool WaitWatch::idle(Nanos now, Nanos quiet) {
 AcceptGate::AcceptGate(const OverloadOptions& options)
     : target_(options.target), interval_(options.interval), max_refusing_(options.max_refusing) {}
 
-bool AcceptGate::look(bool busy, Nanos wait, const Throughput& throughput, Nanos now) {
+bool AcceptGate::look(bool busy, bool beyond, const Throughput& throughput, Nanos now) {
   if (busy && !costly_ && throughput.refusing() > max_refusing_) {
     costly_ = true;
     backlog_ = least(throughput);
   }
   costly_ = costly_ && busy;
   const bool before = closed_;
-  closed_ = costly_ || (busy && wait > 2 * target_);
+  closed_ = costly_ || (busy && beyond);
   if (!closed_ || before) return false;
   credits_ = 0;
   credited_ = now;

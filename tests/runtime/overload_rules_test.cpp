@@ -48,6 +48,15 @@ std::unique_ptr<OverloadGuard> busy_guard(const OverloadOptions& options = seede
   return guard;
 }
 
+/// And all have waited for more than twice the target from 2,001 to 2,101 ms. The best rate is 1 a millisecond, fading.
+std::unique_ptr<OverloadGuard> closed_guard() {
+  auto guard = busy_guard();
+  take_all(*guard, 2'001ms, 2'101ms, 41ms);
+  EXPECT_TRUE(guard->accept(2'100ms).open) << "not for an interval yet";
+  take_all(*guard, 2'101ms, 2'102ms, 41ms);
+  return guard;
+}
+
 std::string refusal_of(const OverloadOptions& options) {
   try {
     const OverloadGuard guard(options);
@@ -306,30 +315,37 @@ TEST(OverloadGuard, GatesThatAreOffLetEverybodyThrough) {
   EXPECT_EQ(by_start->take(arrival(1s), 2'001ms).refusal, Refusal::Waited);
 }
 
-TEST(OverloadGuard, ClosesTheAcceptGateBeyondTwiceTheTargetAndLetsThroughWhatCanBeServed) {
-  const auto guard = busy_guard();
-  EXPECT_TRUE(guard->accept(2'001ms).open);
-  static_cast<void>(guard->take(arrival(2'001ms - 41ms, RequestClass::High), 2'001ms));
-  const AcceptAnswer shut = guard->accept(2'001ms);
+TEST(OverloadGuard, ClosesTheAcceptGateWhenAllHaveWaitedBeyondTwiceTheTargetAndLetsThroughWhatCanBeServed) {
+  const auto guard = closed_guard();
+  const AcceptAnswer shut = guard->accept(2'101ms);
   EXPECT_FALSE(shut.open);
-  EXPECT_EQ(shut.backlog, 22);  // 1.1 a millisecond were served
-  EXPECT_NEAR(static_cast<double>(shut.ask_at.count()), 2'001e6 + 1e6 / 1.1, 1e5);
+  EXPECT_EQ(shut.backlog, 20);  // 1.1 * 0.95 a millisecond
+  EXPECT_NEAR(static_cast<double>(shut.ask_at.count()), 2'101e6 + 1e6 / 1.045, 1e5);
   EXPECT_TRUE(guard->accept(shut.ask_at).open);
   EXPECT_FALSE(guard->accept(shut.ask_at).open);
   EXPECT_EQ(guard->status(shut.ask_at).times_closed, 1);
   EXPECT_FALSE(guard->status(shut.ask_at).accepting);
-  static_cast<void>(guard->take(arrival(2'003ms), 2'003ms));
-  EXPECT_TRUE(guard->status(2'003ms).accepting);
-  EXPECT_EQ(guard->accept(2'003ms).backlog, 0);
+  static_cast<void>(guard->take(arrival(2'103ms), 2'103ms));
+  EXPECT_TRUE(guard->status(2'103ms).accepting);
+  EXPECT_EQ(guard->accept(2'103ms).backlog, 0);
+}
+
+TEST(OverloadGuard, OneThatWaitedLessKeepsTheAcceptGateOpen) {
+  const auto guard = busy_guard();
+  take_all(*guard, 2'001ms, 2'051ms, 41ms);
+  static_cast<void>(guard->take(arrival(2'051ms - 40ms), 2'051ms));
+  take_all(*guard, 2'052ms, 2'152ms, 41ms);
+  EXPECT_TRUE(guard->accept(2'151ms).open);
+  take_all(*guard, 2'152ms, 2'153ms, 41ms);
+  EXPECT_FALSE(guard->accept(2'152ms).open);
 }
 
 TEST(OverloadGuard, EachRefusalMakesRoomForAnother) {
-  const auto guard = busy_guard();
-  for (int i = 0; i < 5; ++i) static_cast<void>(guard->take(arrival(1'900ms), 2'001ms));
-  EXPECT_FALSE(guard->accept(2'001ms).open);  // closing forgets what was before
-  for (int i = 0; i < 5; ++i) static_cast<void>(guard->take(arrival(1'900ms), 2'001ms));
-  for (int i = 0; i < 5; ++i) EXPECT_TRUE(guard->accept(2'001ms).open) << i;
-  EXPECT_FALSE(guard->accept(2'001ms).open);
+  const auto guard = closed_guard();
+  EXPECT_FALSE(guard->accept(2'101ms).open);  // closing forgets what was before
+  for (int i = 0; i < 5; ++i) static_cast<void>(guard->take(arrival(2'000ms), 2'101ms));
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(guard->accept(2'101ms).open) << i;
+  EXPECT_FALSE(guard->accept(2'101ms).open);
 }
 
 TEST(OverloadGuard, ClosesTheAcceptGateWhenSayingNoCostsTooMuch) {
@@ -351,11 +367,10 @@ TEST(OverloadGuard, ClosesTheAcceptGateWhenSayingNoCostsTooMuch) {
 }
 
 TEST(OverloadGuard, TheAcceptGateOpensWhenNobodyIsSeenToWaitBeyondTwiceTheTarget) {
-  const auto guard = busy_guard();
-  static_cast<void>(guard->take(arrival(2'001ms - 41ms), 2'001ms));
-  EXPECT_TRUE(guard->admit(arrival(2'001ms, RequestClass::System), 2'001ms).admitted);  // or it would be Normal by then
-  EXPECT_FALSE(guard->status(2'100ms).accepting);
-  EXPECT_TRUE(guard->status(2'101ms).accepting);
+  const auto guard = closed_guard();
+  EXPECT_TRUE(guard->admit(arrival(2'101ms, RequestClass::System), 2'101ms).admitted);  // or it would be Normal by then
+  EXPECT_FALSE(guard->status(2'200ms).accepting);
+  EXPECT_TRUE(guard->status(2'201ms).accepting);
 }
 
 TEST(OverloadGuard, ACostlyGateKeepsLessInTheKernelWhenItCostsAgainAndOpensWithTheEndOfTheOverload) {
@@ -380,8 +395,8 @@ TEST(OverloadGuard, TheSystemsRequestsAreNotTakenForCapacity) {
     static_cast<void>(guard.take(arrival(now, RequestClass::System), now));
     static_cast<void>(guard.take(arrival(now - 30ms), now));
   }
-  static_cast<void>(guard.take(arrival(1'900ms), 2'001ms));
-  EXPECT_EQ(guard.accept(2'001ms).backlog, 22);
+  take_all(guard, 2'002ms, 2'103ms, 41ms);
+  EXPECT_EQ(guard.accept(2'102ms).backlog, 20);  // of 1 a millisecond, not 2
 }
 
 TEST(OverloadGuard, AMomentBeforeTheLatestCountsAsTheLatest) {

@@ -27,8 +27,8 @@
 // again after an interval in which nobody has waited longer than half the target. System is never refused and never
 // counted as a wait.
 //
-// The accept gate is closed while Busy when the wait is beyond twice the target, or when saying no takes too much of
-// the time. It cannot tell classes apart: what the kernel drops may have been of any.
+// The accept gate is closed while Busy when all of an interval have waited beyond twice the target, or when saying no
+// takes too much of the time. It cannot tell classes apart: what the kernel drops may have been of any.
 //
 // One guard for each line that requests wait in (a loop, a pool): short waits in one line say nothing of another.
 //
@@ -126,7 +126,7 @@ struct OverloadStatus {
   bool accepting = true;             ///< the accept gate is open
   std::chrono::nanoseconds wait{0};  ///< the signal: what the request that came last to its start has waited; 0: idle
   std::chrono::nanoseconds service{0};  ///< a request's, exponentially weighted by 1/8
-  double refusing = 0;                  ///< the part of the time that is spent on saying no, over some eight intervals
+  double refusing = 0;                  ///< the part of the last interval that was spent on saying no
   std::int64_t waiting = 0;             ///< admitted, not started
   std::int64_t times_busy = 0;          ///< how often it became Busy
   std::int64_t times_closed = 0;        ///< how often the accept gate closed
