@@ -50,9 +50,10 @@ class WaitWatch {
   /// Nobody is in the line. True where the state has changed: no wait for so long that it is Normal again.
   bool idle(Nanos now, Nanos quiet);
   [[nodiscard]] bool busy() const noexcept { return busy_; }
-  /// All who have come out of the line for an interval had waited for more than twice the target, the last one lately.
+  /// Most of those who came out of the line in the last whole interval had waited for more than twice the target, and
+  /// so has the last one, lately.
   [[nodiscard]] bool beyond(Nanos now) const noexcept {
-    return beyond_ && seen_ - beyond_since_ >= interval_ && now - seen_ < interval_;
+    return beyond_ && wait_ > 2 * target_ && now - seen_ < interval_;
   }
   /// The last one seen.
   [[nodiscard]] Nanos wait() const noexcept { return wait_; }
@@ -60,6 +61,7 @@ class WaitWatch {
 
  private:
   [[nodiscard]] bool turns_busy(Nanos wait, Nanos now);
+  void count(Nanos wait, Nanos now);
 
   Nanos target_;
   Nanos interval_;
@@ -70,8 +72,10 @@ class WaitWatch {
   Nanos above_since_{0};    ///< when it began
   Nanos least_{0};          ///< its least wait
   Nanos last_not_good_{0};  ///< the last wait above half the target
-  bool beyond_ = false;     ///< an unbroken run of waits above twice the target
-  Nanos beyond_since_{0};   ///< when it began
+  Nanos counted_from_{0};   ///< the interval that goes on
+  int counted_ = 0;         ///< waits in it
+  int counted_beyond_ = 0;  ///< of those, above twice the target
+  bool beyond_ = false;     ///< most were, in the interval before
 };
 
 /// Whether connections are accepted, and how many while they should not be: one for each that was served and a tenth

@@ -1,7 +1,6 @@
 // When waits are bad, when they are good again, and how many connections are accepted meanwhile.
 
 #include <algorithm>
-#include <utility>
 
 #include "runtime/overload_rules.hpp"
 
@@ -53,6 +52,16 @@ bool WaitWatch::turns_busy(Nanos wait, Nanos now) {
   return now - above_since_ >= (stood ? interval_ / 2 : interval_);
 }
 
+void WaitWatch::count(Nanos wait, Nanos now) {
+  if (now - counted_from_ >= interval_) {
+    beyond_ = 2 * counted_beyond_ > counted_;
+    counted_ = counted_beyond_ = 0;
+    counted_from_ = now;
+  }
+  ++counted_;
+  if (wait > 2 * target_) ++counted_beyond_;
+}
+
 bool WaitWatch::saw(Nanos wait, Nanos now) {
   const bool before = busy_;
   const bool good = wait <= target_ / 2;
@@ -65,11 +74,7 @@ bool WaitWatch::saw(Nanos wait, Nanos now) {
   if (!good) last_not_good_ = now;
   const bool bad = turns_busy(wait, now);
   busy_ = busy_ || bad;
-  if (wait <= 2 * target_) {
-    beyond_ = false;
-  } else if (!std::exchange(beyond_, true)) {
-    beyond_since_ = now;
-  }
+  count(wait, now);
   wait_ = wait;
   seen_ = now;
   return busy_ != before;

@@ -27,7 +27,7 @@
 // again after an interval in which nobody has waited longer than half the target. System is never refused and never
 // counted as a wait.
 //
-// The accept gate is closed while Busy when all of an interval have waited beyond twice the target, or when saying no
+// The accept gate is closed while Busy when most of an interval have waited beyond twice the target, or when saying no
 // takes too much of the time. It cannot tell classes apart: what the kernel drops may have been of any.
 //
 // One guard for each line that requests wait in (a loop, a pool): short waits in one line say nothing of another.
