@@ -266,7 +266,10 @@ class Beanstalkd final : public Contender {
     ended.wait_for(made);
     const double seconds = watch.seconds();
     Client last(server_->port());
-    for (int i = 0; i < load.slots; ++i) last.send(put(kLastJob));
+    for (int i = 0; i < load.slots; ++i) {
+      last.send(put(kLastJob));
+      last.expect("INSERTED ");
+    }
     for (std::future<void>& slot : slots) slot.get();
     return made / seconds;
   }
