@@ -1,5 +1,5 @@
 // What large payloads and very many due jobs cost those who come by, counted in pages and in steps of SQLite's virtual
-// machine. GALLEY_DUE_JOBS=N has N jobs come due at once; a million takes some twenty seconds.
+// machine. GALLEY_DUE_JOBS=N has N jobs come due at once instead of a million.
 
 #include <gtest/gtest.h>
 
@@ -95,7 +95,7 @@ TEST_F(LargePayload, IsReadOnceByItsOwnClaimAndByNoOther) {
   const auto claims = claim(a_claim(worker_, {"default"}, {"large"}));
   const int own = pages(false);
   ASSERT_EQ(claims.size(), 1U);
-  EXPECT_EQ(claims.front().payload, large.payload);
+  EXPECT_TRUE(claims.front().payload == large.payload);
   EXPECT_GE(own, kOwn);
   EXPECT_LE(own, kOwn + 100) << "pages of a large job's claim";
 }
@@ -119,7 +119,7 @@ class AMillionDue : public Counted {
  protected:
   static int how_many() {
     const char* const text = std::getenv("GALLEY_DUE_JOBS");
-    return text ? std::atoi(text) : 50'000;
+    return text ? std::atoi(text) : 1'000'000;
   }
 
   /// Jobs of queue "default" and kind "mass" that wait for their promotion, and are due by now.
@@ -144,7 +144,7 @@ class AMillionDue : public Counted {
 };
 
 /// More than one claim may do: it promotes as many as a step does.
-constexpr std::int64_t kStepsOfAPromotion = 400;
+constexpr std::int64_t kStepsOfAPromotion = 200;
 
 TEST_F(AMillionDue, KeepNoJobOfAnotherQueueKindOrKeyAndNoneOfAHigherPriorityWaitingForMoreThanOneClaim) {
   come_due(how_many());
@@ -192,7 +192,7 @@ TEST_F(AMillionDue, CostEachStepAndEachClaimTheSameWhetherTheyAreFewOrMany) {
   an_hour_later();
   (void)cost();
   const std::int64_t few = cost();
-  come_due(how_many());
+  come_due(std::min(how_many(), 100'000));
   an_hour_later();
   const std::int64_t many = cost();
   EXPECT_LE(many, few + few / 10) << few;
