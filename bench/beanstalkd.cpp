@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <future>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -25,6 +26,7 @@ namespace bench {
 namespace {
 
 constexpr int kPipelined = 1'000;  // puts before their answers are read; those fit into a socket's buffer
+constexpr const char* kLastJob = "the last one";  // the connection that gets it is not needed any more
 
 [[noreturn]] void throw_errno(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
 
@@ -137,6 +139,17 @@ int drain_one(Client& client) {
   }
 }
 
+/// Waits for one and runs it. False: it was the last one of this connection.
+bool run_one(Client& client) {
+  for (;;) {
+    const auto job = reserve(client, 60);
+    if (!job) continue;
+    client.send("delete " + job->id + "\r\n");
+    client.expect("DELETED");
+    return job->body != kLastJob;
+  }
+}
+
 /// A server of our own. It inherits the listening socket (as from systemd), so that the port is free and the first
 /// connection waits for it.
 class Server {
@@ -227,6 +240,38 @@ class Beanstalkd final : public Contender {
     const double seconds = watch.seconds();
     if (done != jobs) throw std::runtime_error("beanstalkd did not hand out all jobs");
     return static_cast<double>(jobs) / seconds;
+  }
+
+  double both(const Both& load) override {
+    Tally ended;
+    std::vector<std::future<void>> slots;
+    for (int i = 0; i < load.slots; ++i) {
+      slots.push_back(std::async(std::launch::async, [&ended, client = std::make_shared<Client>(server_->port())] {
+        while (run_one(*client)) ended.one();
+      }));
+    }
+    std::string jobs;
+    for (int i = 0; i < load.at_once; ++i) jobs += put(payload_of(i));
+    std::atomic<int> made = 0;
+    std::vector<std::function<void()>> calls;
+    for (int i = 0; i < load.producers; ++i) {
+      calls.emplace_back([&, client = std::make_shared<Client>(server_->port())] {
+        client->send(jobs);
+        for (int answer = 0; answer < load.at_once; ++answer) client->expect("INSERTED ");
+        made += load.at_once;
+      });
+    }
+    const Stopwatch watch;
+    (void)calls_a_second(calls, load.time);
+    ended.wait_for(made);
+    const double seconds = watch.seconds();
+    Client last(server_->port());
+    for (int i = 0; i < load.slots; ++i) {
+      last.send(put(kLastJob));
+      last.expect("INSERTED ");
+    }
+    for (std::future<void>& slot : slots) slot.get();
+    return made / seconds;
   }
 
  private:

@@ -210,12 +210,7 @@ class ByHand final : public Contender {
     const Stopwatch watch;
     std::vector<Claim> claims;
     do {
-      db_->begin();
-      for (const Claim& claim : claims) db_->finish(claim);
-      const auto finished = static_cast<std::int64_t>(claims.size());
-      claims = db_->claim(slots);
-      const auto claimed = static_cast<std::int64_t>(claims.size());
-      db_->commit(-claimed, claimed - finished, finished);
+      turn(slots, claims);
     } while (!claims.empty());
     const double seconds = watch.seconds();
     sync_enqueues(true);
@@ -223,7 +218,45 @@ class ByHand final : public Contender {
     return static_cast<double>(jobs) / seconds;
   }
 
+  /// One thread does both, because one writes at a time anyway: it enqueues until all slots have something to do, and
+  /// then runs that.
+  double both(const Both& load) override {
+    std::vector<std::string> payloads;
+    for (int i = 0; i < load.at_once; ++i) payloads.push_back(payload_of(i));
+    std::vector<Claim> claims;
+    std::int64_t made = 0;
+    std::int64_t waiting = 0;
+    const Stopwatch watch;
+    while (watch.elapsed() < load.time) {
+      sync_enqueues(true);
+      for (; waiting < load.slots; waiting += load.at_once, made += load.at_once) {
+        db_->begin();
+        for (const std::string& payload : payloads) db_->enqueue(payload);
+        db_->commit(load.at_once, 0, 0);
+      }
+      sync_enqueues(false);
+      for (; waiting >= load.slots; waiting -= static_cast<std::int64_t>(claims.size())) turn(load.slots, claims);
+    }
+    do {
+      turn(load.slots, claims);
+    } while (!claims.empty());
+    const double seconds = watch.seconds();
+    sync_enqueues(true);
+    if (db_->completed() != made) throw std::runtime_error("SQLite by hand did not complete all jobs");
+    return static_cast<double>(made) / seconds;
+  }
+
  private:
+  /// Finishes these, and claims as many as there are slots.
+  void turn(int slots, std::vector<Claim>& claims) {
+    db_->begin();
+    for (const Claim& claim : claims) db_->finish(claim);
+    const auto finished = static_cast<std::int64_t>(claims.size());
+    claims = db_->claim(slots);
+    const auto claimed = static_cast<std::int64_t>(claims.size());
+    db_->commit(-claimed, claimed - finished, finished);
+  }
+
   void sync_enqueues(bool on) {
     const bool full = on && durability_ == Durability::Full;
     db_->execute(full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");

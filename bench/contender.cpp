@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <future>
 #include <latch>
+#include <stdexcept>
 
 namespace bench {
 
@@ -11,6 +12,20 @@ std::string payload_of(int number) {
   std::string payload = R"({"number":)" + std::to_string(1'000'000'000 + number) + R"(,"path":")";
   payload.append(100 - payload.size() - 2, 'x');
   return payload + R"("})";
+}
+
+void Tally::one() {
+  if (++ended_ != all_) return;
+  const std::lock_guard lock(mutex_);
+  last_.notify_all();
+}
+
+void Tally::wait_for(int all) {
+  std::unique_lock lock(mutex_);
+  all_ = all;
+  if (!last_.wait_for(lock, std::chrono::minutes(1), [&] { return ended_ == all; })) {
+    throw std::runtime_error("not all jobs have ended, for a minute");
+  }
 }
 
 void run_together(const std::vector<std::function<void()>>& calls) {

@@ -2,9 +2,12 @@
 // What is measured side by side: Galley, SQLite by hand, beanstalkd. Each does the same work in its own best way, and
 // each checks that it did: a contender throws rather than answer a rate of work that was not done.
 
+#include <atomic>
+#include <condition_variable>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +19,14 @@ namespace bench {
 
 /// "full": power loss loses nothing acknowledged; "normal": no crash of a process does.
 enum class Durability { Full, Normal };
+
+/// Producers that enqueue for so long, so many jobs a call, each call awaited, while a worker runs them.
+struct Both {
+  int producers = 1;
+  int at_once = 1;
+  int slots = 10;
+  Nanos time{0};
+};
 
 class Contender {
  public:
@@ -33,6 +44,22 @@ class Contender {
   [[nodiscard]] virtual double singles(int threads, Nanos time) = 0;
   /// Runs jobs that do nothing, in so many slots. Filling the queue is not part of the time.
   [[nodiscard]] virtual double drain(int slots, int jobs) = 0;
+  /// All that was enqueued, by the time from the first call until the last job has ended.
+  [[nodiscard]] virtual double both(const Both& load) = 0;
+};
+
+/// Counts jobs that have ended, for one who learns only later how many there are. Thread-safety: one() from any thread.
+class Tally {
+ public:
+  void one();
+  /// Returns when so many have ended; throws when that takes a minute.
+  void wait_for(int all);
+
+ private:
+  std::atomic<int> ended_ = 0;
+  std::atomic<int> all_ = 0;
+  std::mutex mutex_;
+  std::condition_variable last_;
 };
 
 [[nodiscard]] std::unique_ptr<Contender> make_galley(Durability durability);

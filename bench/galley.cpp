@@ -5,6 +5,7 @@
 
 #include "bench/contender.hpp"
 #include "bench/drain.hpp"
+#include "bench/worker_thread.hpp"
 
 namespace bench {
 
@@ -44,6 +45,35 @@ class Galley final : public Contender {
   double drain(int slots, int jobs) override {
     (void)bulk(jobs);
     return drain_noops(store_, slots, jobs);
+  }
+
+  double both(const Both& load) override {
+    Tally ended;
+    galley::Worker worker{store_};
+    worker.handle("noop", [&ended](galley::Attempt&, std::string_view) { ended.one(); });
+    worker.pool("bench", load.slots);
+    WorkerThread running(worker);
+    (void)queue_->enqueue_json("noop", payload_of(0)).value();
+    ended.wait_for(1);  // from now on it waits for work
+
+    std::vector<galley::Item> items;
+    for (int i = 0; i < load.at_once; ++i) items.push_back({payload_of(i), {}});
+    std::atomic<int> made = 0;
+    const auto call = [&] {
+      if (load.at_once == 1) {
+        (void)queue_->enqueue_json("noop", items.front().payload).value();
+      } else {
+        (void)queue_->enqueue_json_all("noop", items).value();
+      }
+      made += load.at_once;
+    };
+    const Stopwatch watch;
+    (void)calls_a_second(std::vector<std::function<void()>>(static_cast<std::size_t>(load.producers), call), load.time);
+    ended.wait_for(made + 1);
+    const galley::WorkerReport report = running.stop();
+    const double seconds = watch.seconds();
+    if (report.completed != made + 1) throw std::runtime_error("the worker did not complete all jobs");
+    return made / seconds;
   }
 
  private:

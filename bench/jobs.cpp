@@ -116,6 +116,20 @@ void run_drains(const Options& options, const Sizes& sizes, const Report& report
   report.results("drain of no-op jobs", drains);
 }
 
+/// Half a second of enqueues, and the time that it takes until all of them have run.
+void run_both(const Options& options, const Sizes& sizes, const Report& report) {
+  std::vector<Result> rows;
+  const auto row = [&](const std::string& what, int producers, int at_once) {
+    rows.push_back(compare(options, sizes, what, entrants(true), [&](Contender& one) {
+      return one.both({producers, at_once, 10, sizes.singles});
+    }));
+  };
+  row("1 producer, one by one", 1, 1);
+  row("4 producers, one by one", 4, 1);
+  row("1 producer, 1,000 a call", 1, 1'000);
+  report.results("both at once, 10 slots", rows);
+}
+
 std::string url_in(const Scratch& scratch, bool normal = false) {
   return "sqlite:" + (scratch.path() / "galley.db").string() + (normal ? "?durability=normal" : "");
 }
@@ -256,15 +270,16 @@ void run_idle(const Options& options, const Sizes& sizes, const Report& report) 
 
 using Part = void (*)(const Options&, const Sizes&, const Report&);
 constexpr std::pair<const char*, Part> kParts[] = {
-    {"bulk", run_bulk},     {"single", run_singles}, {"drain", run_drains},  {"latency", run_latency},
-    {"claims", run_claims}, {"shares", run_shares},  {"limits", run_limits}, {"idle", run_idle}};
+    {"bulk", run_bulk},     {"single", run_singles},  {"drain", run_drains},
+    {"both", run_both},     {"latency", run_latency}, {"claims", run_claims},
+    {"shares", run_shares}, {"limits", run_limits},   {"idle", run_idle}};
 
 constexpr const char* kUsage =
     "usage: ./dev bench jobs [--json] [--large] [--quick] [--only PART] [--dir DIR]\n"
     "  --json     one JSON object a line instead of the tables\n"
     "  --large    claim cost up to ten million waiting jobs (some minutes, some gigabytes)\n"
     "  --quick    a few seconds, to see that it runs; its numbers are worth nothing\n"
-    "  --only PART  bulk, single, drain, latency, claims, shares, limits or idle\n"
+    "  --only PART  bulk, single, drain, both, latency, claims, shares, limits or idle\n"
     "  --dir DIR  where the stores are made, and what disk is measured (default: the system's temporary directory)\n";
 
 bool read_options(int argc, char** argv, Options& options) {

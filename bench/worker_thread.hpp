@@ -9,19 +9,19 @@ namespace bench {
 class WorkerThread {
  public:
   explicit WorkerThread(galley::Worker& worker)
-      : worker_(worker), run_(std::async(std::launch::async, [&worker] { (void)worker.run().value(); })) {}
+      : worker_(worker), run_(std::async(std::launch::async, [&worker] { return worker.run().value(); })) {}
   ~WorkerThread() { worker_.stop(); }
   WorkerThread(const WorkerThread&) = delete;
   WorkerThread& operator=(const WorkerThread&) = delete;
   /// Returns when it has ended; throws what ended it.
-  void stop() {
+  galley::WorkerReport stop() {
     worker_.stop();
-    run_.get();
+    return run_.get();
   }
 
  private:
   galley::Worker& worker_;
-  std::future<void> run_;
+  std::future<galley::WorkerReport> run_;
 };
 
 }  // namespace bench

@@ -65,9 +65,11 @@ void count_start(const LimitRule& rule, Use& use, std::int64_t now_us) noexcept 
   if (rule.rate > 0) use.arrival_us = arrival_of(rule, use, now_us) + interval_us(rule);
 }
 
-void count_end(const LimitRule& rule, Use& use, bool never) noexcept {
+void count_end(const LimitRule& rule, Use& use, std::optional<Duration> never) noexcept {
   use.running = std::max<std::int64_t>(0, use.running - 1);
-  if (never && rule.rate > 0) use.arrival_us -= interval_us(rule);
+  if (!never || rule.rate == 0) return;
+  const std::int64_t interval = interval_us(rule);
+  use.arrival_us -= std::clamp<std::int64_t>(interval - never->count(), 0, interval);
 }
 
 bool is_nothing(const LimitRule& rule, const Use& use, std::int64_t now_us) noexcept {

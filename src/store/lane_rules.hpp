@@ -70,9 +70,10 @@ struct Room {
   std::optional<std::int64_t> until_us;  ///< where it is 0 only because of the rate: when there is room
 };
 [[nodiscard]] Room room_in(const LimitRule& rule, Use use, std::int64_t now_us) noexcept;
-/// Counts a start, and its end. `never`: it was put back before it ran, and the rate gets its start back.
+/// Counts a start, and its end. `never`: it was put back before it ran, so long after it had been claimed. The rate
+/// gets its start back then, less that time: others may have started meanwhile by what had gathered since.
 void count_start(const LimitRule& rule, Use& use, std::int64_t now_us) noexcept;
-void count_end(const LimitRule& rule, Use& use, bool never) noexcept;
+void count_end(const LimitRule& rule, Use& use, std::optional<Duration> never) noexcept;
 /// It counts nothing, and need not be kept.
 [[nodiscard]] bool is_nothing(const LimitRule& rule, const Use& use, std::int64_t now_us) noexcept;
 /// Starts that the rate allows; nothing: any number.

@@ -198,6 +198,19 @@ TEST_P(Limits, AReleasedJobGivesItsStartBack) {
   EXPECT_EQ(claim_one().id.job, one.id.job);
 }
 
+TEST_P(Limits, AJobThatIsReleasedLateLetsNoMoreStartThanTheRate) {
+  set(named("smtp"), rate(1, 10s));
+  for (int i = 0; i < 3; ++i) mail();
+  const job::Claim late = claim_one();
+  clock.advance(20s);
+  (void)claim_one();
+  clock.advance(5s);
+  finish(late, JobEvent::Release);
+  EXPECT_TRUE(claim().empty()) << "one has started five seconds ago";
+  clock.advance(5s);
+  EXPECT_EQ(claim().size(), 1U);
+}
+
 TEST_P(Limits, AreSetChangedShownAndRemoved) {
   set(named("smtp"), at_once(1));
   set({LimitScope::Queue, "", "default"}, rate(1, 1s, 5));

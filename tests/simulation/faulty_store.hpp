@@ -24,6 +24,10 @@ class Road {
   [[nodiscard]] virtual Journey journey(std::string_view verb) = 0;
   /// The others move on while this caller waits. Does not return where the caller dies meanwhile.
   virtual void pass(Duration time) = 0;
+  /// The caller is told that it has lost this claim. False: it does not hear it.
+  [[nodiscard]] virtual bool loses(const job::ClaimId& claim) = 0;
+  /// The caller ends this claim.
+  virtual void ends(const job::ClaimId& claim) = 0;
   /// The caller dies: does not return.
   [[noreturn]] virtual void die() = 0;
 };
@@ -43,10 +47,15 @@ class FaultyStore final : public engine::ForwardingStore {
   }
   Result<store::FinishAndClaimAnswer> finish_and_claim(std::span<const store::Finish> finishes,
                                                        std::span<const store::ClaimRequest> requests) override {
+    for (const store::Finish& finish : finishes) road_.ends(finish.claim);
     return travel("exchange", [&] { return ForwardingStore::finish_and_claim(finishes, requests); });
   }
   Result<std::vector<store::Renewed>> renew(std::span<const store::Renewal> renewals, Duration lease) override {
-    return travel("renew", [&] { return ForwardingStore::renew(renewals, lease); });
+    auto answer = travel("renew", [&] { return ForwardingStore::renew(renewals, lease); });
+    for (std::size_t i = 0; answer && i < answer->size(); ++i) {
+      if (!(*answer)[i].held) (*answer)[i].held = !road_.loses(renewals[i].claim);
+    }
+    return answer;
   }
   Result<store::StepAnswer> step(std::size_t limit) override {
     return travel("step", [&] { return ForwardingStore::step(limit); });
@@ -62,6 +71,12 @@ class FaultyStore final : public engine::ForwardingStore {
   }
   Result<void> report(std::span<const store::Measured> measured) override {
     return travel("report", [&] { return ForwardingStore::report(measured); });
+  }
+  Result<BatchId> open_batch(const std::string& name, const std::string& token) override {
+    return travel("open batch", [&] { return ForwardingStore::open_batch(name, token); });
+  }
+  Result<void> seal_batch(BatchId batch) override {
+    return travel("seal batch", [&] { return ForwardingStore::seal_batch(batch); });
   }
 
  private:

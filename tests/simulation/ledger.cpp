@@ -26,7 +26,7 @@ Fact& Ledger::fact(JobId id, Rule rule) {
 }
 
 bool Ledger::all_ended() const {
-  return std::all_of(facts_.begin(), facts_.end(), [](const auto& item) { return is_ended(item.second.state); });
+  return std::all_of(facts_.begin(), facts_.end(), [this](const auto& item) { return has_ended(item.second); });
 }
 
 bool Ledger::is_current(const job::ClaimId& claim) const {
@@ -51,7 +51,7 @@ void Ledger::enqueued_one(const job::NewJob& job, const store::Enqueued& answer)
     return;
   }
   if (!answer.replaced && answer.id <= last_id_) violated(Rule::Kept, of(answer.id) + " was used before");
-  last_id_ = std::max(last_id_, answer.id);
+  newest_id_ = std::max(newest_id_, answer.id);
   Fact& known = answer.replaced ? fact(answer.id, Rule::Kept) : facts_[answer.id];
   if (!answer.replaced) grown_.insert(job.queue);
   known.replaced = answer.replaced;
@@ -64,6 +64,11 @@ void Ledger::enqueued_one(const job::NewJob& job, const store::Enqueued& answer)
   known.limits = job.limits;
   std::sort(known.limits.begin(), known.limits.end());
   known.ordered = job.ordered;
+  known.batch = job.batch;
+  known.awaits = job.awaits;
+  known.trigger = job.trigger;
+  if (job.batch != 0) batches_[job.batch].jobs[answer.id] = JobState::Ready;
+  if (job.awaits != 0) known.state = JobState::Blocked;
   known.first = false;
   known.policy = job.policy;
   known.unique = job.unique;
@@ -100,6 +105,7 @@ void Ledger::finished_one(const store::Finish& finish, store::FinishAnswer answe
   known.state = JobState::Scheduled;
   switch (finish.event) {
     case job::JobEvent::Release:
+      give_back_start(finish.claim.job, known);
       known.state = JobState::Ready;
       known.started = known.started_before;
       known.first = known.first && known.started;
@@ -134,6 +140,7 @@ void Ledger::claimed(std::span<const store::ClaimRequest> requests, const std::v
 }
 
 void Ledger::claimed_one(const store::ClaimRequest& request, const job::Claim& claim) {
+  meet_tick(claim.id.job, claim.payload);
   Fact& known = fact(claim.id.job, Rule::Kept);
   if (known.held) violated(Rule::OneClaim, of(claim.id) + " is claimed, and held as " + std::to_string(known.epoch));
   if (claim.id.epoch <= known.epoch) {
@@ -147,7 +154,9 @@ void Ledger::claimed_one(const store::ClaimRequest& request, const job::Claim& c
     violated(Rule::ClaimBound, of(claim.id) + " was not asked for");
   }
   if (paused_.contains(claim.queue)) violated(Rule::State, of(claim.id) + " is claimed from a paused queue");
-  if (known.state == JobState::Scheduled) known.place = call_;  // it became due in this very call
+  if (known.state == JobState::Blocked) unblocked_.emplace_back(claim.id.job, JobState::Running);
+  // It became due, or was let go, in this very call.
+  if (known.state == JobState::Scheduled || known.state == JobState::Blocked) known.place = call_;
   known.state = JobState::Running;
   known.held = true;
   known.epoch = claim.id.epoch;
@@ -206,24 +215,40 @@ void Ledger::bounded(const std::string& queue, std::optional<std::int64_t> most)
 
 // ---- the contents -----------------------------------------------------------------------------------------------
 
-void Ledger::holds(const std::vector<job::JobRecord>& jobs, const std::vector<store::LaneStats>& lanes,
-                   const std::vector<store::QueueStats>& queues, const std::vector<store::LimitStats>& limits) {
+void Ledger::holds(const Contents& contents) {
   std::set<JobId> seen;
-  for (const job::JobRecord& record : jobs) {
+  for (const job::JobRecord& record : contents.jobs) {
     if (!seen.insert(record.id).second) violated(Rule::Kept, of(record.id) + " is listed twice");
+    meet_tick(record.id, record.payload);
     meet(record.id, fact(record.id, Rule::Kept), record);
   }
   check_gone(seen);
   check_order();
   check_keys();
   check_unique();
-  check_bounds(jobs);
-  check_statistics(jobs, lanes, queues);
-  check_limits(limits);
+  check_bounds(contents.jobs);
+  check_statistics(contents.jobs, contents.lanes, contents.queues);
+  check_limits(contents.limits);
+  check_shares();
+  check_batches(contents.batches);
+  schedules_.check(contents.schedules, {clock_.wall(), stepping_, bounds_, [this](JobId id) {
+                                          const auto at = facts_.find(id);
+                                          return at != facts_.end() && !is_ended(at->second.state);
+                                        }});
+  last_id_ = newest_id_;
   stepping_ = false;
   grown_.clear();
   started_.clear();
+  given_back_.clear();
+  unblocked_.clear();
   ++call_;
+}
+
+/// A job that nobody has enqueued: a schedule has.
+void Ledger::meet_tick(JobId id, const std::string& payload) {
+  if (facts_.contains(id)) return;
+  const job::NewJob* const job = schedules_.ticked(payload);
+  if (job != nullptr) enqueued_one(*job, {.id = id});
 }
 
 void Ledger::check_statistics(const std::vector<job::JobRecord>& jobs, const std::vector<store::LaneStats>& lanes,
@@ -258,6 +283,7 @@ void Ledger::meet(JobId id, Fact& known, const job::JobRecord& record) {
     violated(Rule::State,
              of(id) + " had ended as " + std::string(name(known.state)) + " and is " + std::string(name(record.state)));
   }
+  const bool was_touched = known.touched;
   if (known.touched) {
     known.first = known.first && known.queue == record.queue;
     known.queue = record.queue;
@@ -266,6 +292,13 @@ void Ledger::meet(JobId id, Fact& known, const job::JobRecord& record) {
     violated(Rule::State, of(id) + " has another queue or priority");
   }
   if (record.state == JobState::Ready && known.state != JobState::Ready) known.place = call_;
+  if (known.state == JobState::Blocked && record.state != JobState::Blocked &&
+      !(was_touched && record.state == JobState::Cancelled)) {
+    unblocked_.emplace_back(id, record.state);
+  }
+  if (record.state == JobState::Blocked && known.state != JobState::Blocked) {
+    violated(Rule::Batch, of(id) + " waits for its batch again");
+  }
   known.state = record.state;
   known.checkpoint = record.checkpoint;
   known.started = record.started_at.has_value();
@@ -308,6 +341,11 @@ void Ledger::check_gone(const std::set<JobId>& seen) {
     }
     const bool old = known.state == JobState::Completed && clock_.wall() - known.finished_at > limits::kKeepCompleted;
     if (!known.erased && !(old && stepping_)) violated(Rule::Kept, of(at->first) + " is lost");
+    if (!known.erased && keeps(known)) violated(Rule::Batch, of(at->first) + " is pruned, and its batch goes on");
+    if (known.batch != 0 && known.state != JobState::Completed) {
+      batches_.at(known.batch).jobs.erase(at->first);
+      ++batches_.at(known.batch).lost;
+    }
     if (!known.token.empty()) tokens_.erase(known.token);
     at = facts_.erase(at);
   }
@@ -328,7 +366,8 @@ void Ledger::check_bounds(const std::vector<job::JobRecord>& jobs) const {
     const auto most = bounds_.find(queue);
     if (most == bounds_.end()) continue;
     const auto waiting = std::count_if(jobs.begin(), jobs.end(), [&](const job::JobRecord& job) {
-      return job.queue == queue && (job.state == JobState::Scheduled || job.state == JobState::Ready);
+      return job.queue == queue &&
+             (job.state == JobState::Scheduled || job.state == JobState::Ready || job.state == JobState::Blocked);
     });
     if (waiting > most->second) {
       violated(Rule::QueueBound,

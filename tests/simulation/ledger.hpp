@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "simulation/schedule_book.hpp"
 #include "simulation/violation.hpp"
 #include "store/store.hpp"
 
@@ -61,6 +62,32 @@ struct Fact {
   bool erased = false;
   bool touched = false;   ///< by a person in the present call
   bool replaced = false;  ///< its bounds are not those that it was counted against
+  BatchId batch = 0;
+  BatchId awaits = 0;
+  job::Trigger trigger = job::Trigger::Success;
+};
+
+/// One batch as the answers have told it.
+struct BatchFact {
+  std::map<JobId, JobState> jobs;  ///< completed ones stay when they are pruned
+  std::int64_t lost = 0;
+  bool sealed = false;
+  bool failed = false;    ///< one of them has, whatever became of it
+  bool finished = false;  ///< all had ended once
+  [[nodiscard]] std::int64_t count(bool completed) const;
+  [[nodiscard]] bool over() const;
+  [[nodiscard]] bool has_come(job::Trigger trigger) const;
+  [[nodiscard]] bool can_never_come(job::Trigger trigger) const;
+};
+
+/// All that a store shows.
+struct Contents {
+  std::vector<job::JobRecord> jobs;
+  std::vector<store::LaneStats> lanes;
+  std::vector<store::QueueStats> queues;
+  std::vector<store::LimitStats> limits;
+  std::vector<store::BatchStats> batches;
+  std::vector<store::ScheduleStats> schedules;
 };
 
 class Ledger {
@@ -78,14 +105,21 @@ class Ledger {
   void operated(Operation operation, std::span<const JobId> ids, const std::vector<store::Operated>& answers);
   void paused(const std::string& queue, bool is_paused);
   void bounded(const std::string& queue, std::optional<std::int64_t> most);
-  void limited(const store::LimitTarget& target, int most);
+  void limited(const store::LimitTarget& target, const store::LimitRule& rule);
   void unlimited(const store::LimitTarget& target) { limits_.erase(target); }
+  void weighed(const std::string& queue, const std::string& key, int weight) { weights_[{queue, key}] = weight; }
+  void opened(const std::string& token, BatchId batch);
+  void sealed(BatchId batch) { batches_[batch].sealed = true; }
+  [[nodiscard]] ScheduleBook& schedules() noexcept { return schedules_; }
+  /// What rates have counted so far was by another calendar.
+  void calendar_stepped();
 
-  /// The contents after the call.
-  void holds(const std::vector<job::JobRecord>& jobs, const std::vector<store::LaneStats>& lanes,
-             const std::vector<store::QueueStats>& queues, const std::vector<store::LimitStats>& limits);
+  /// What is there after the call.
+  void holds(const Contents& contents);
 
   [[nodiscard]] const std::map<JobId, Fact>& facts() const noexcept { return facts_; }
+  /// Or waits for the success of a batch that is over and of which one failed: until a person retries that one.
+  [[nodiscard]] bool has_ended(const Fact& fact) const;
   [[nodiscard]] bool all_ended() const;
   [[nodiscard]] std::int64_t calls() const noexcept { return call_; }
   [[nodiscard]] bool is_current(const job::ClaimId& claim) const;
@@ -97,6 +131,7 @@ class Ledger {
   void claimed_one(const store::ClaimRequest& request, const job::Claim& claim);
   void meet(JobId id, Fact& fact, const job::JobRecord& record);
   void lost_claim(JobId id, Fact& fact);
+  void meet_tick(JobId id, const std::string& payload);
   void check_counters(JobId id, const Fact& fact, const job::JobRecord& record) const;
   void check_gone(const std::set<JobId>& seen);
   void check_order() const;
@@ -108,26 +143,57 @@ class Ledger {
   [[nodiscard]] bool binds(const store::LimitTarget& target, const Fact& fact) const;
   void take_holds(JobId id, Fact& fact);
   void check_limits(const std::vector<store::LimitStats>& stats) const;
+  void give_back_start(JobId id, const Fact& fact);
+  void check_shares();
+  void check_batches(const std::vector<store::BatchStats>& stats);
+  void count_batches();
+  void check_callbacks() const;
+  [[nodiscard]] bool keeps(const Fact& fact) const;
 
   const base::Clock& clock_;
   Witness& witness_;
   std::map<JobId, Fact> facts_;
   std::map<std::string, JobId> tokens_;
   std::map<std::string, std::int64_t> bounds_;
+  struct Start {
+    base::Mono at;
+    JobId job = 0;
+    std::int64_t epoch = 0;
+  };
   struct Limit {
     int number = 0;
-    int most = 0;
+    store::LimitRule rule;
+    std::map<std::string, std::vector<Start>> starts;  ///< by key, or of all
   };
+  void check_rate(const store::LimitTarget& target, const Limit& limit, const std::vector<Start>& starts) const;
   std::map<store::LimitTarget, Limit> limits_;
+  /// The lanes among which a kind's jobs are shared: all that has one key, or none.
+  struct Line {
+    std::string queue, kind, key;
+    bool command = false;
+    friend auto operator<=>(const Line&, const Line&) = default;
+  };
+  [[nodiscard]] static Line line_of(const Fact& fact) { return {fact.queue, fact.kind, fact.key, fact.command}; }
+  [[nodiscard]] int weight_of(const Line& line) const;
+  [[nodiscard]] std::map<Line, int> ready_lines() const;
+  std::map<std::pair<std::string, std::string>, int> weights_;
+  std::map<Line, int> ready_before_;
+  std::map<std::pair<Line, Line>, int> passed_over_;  ///< how often the second one went since the first one could
+  std::map<std::string, BatchId> batch_tokens_;
+  std::map<BatchId, BatchFact> batches_;
+  ScheduleBook schedules_;
   int limits_put_ = 0;
   std::set<std::string> paused_;
   std::set<store::WorkerId> gone_;
-  JobId last_id_ = 0;
+  JobId last_id_ = 0;    ///< of the calls before
+  JobId newest_id_ = 0;  ///< of the present one too
   std::int64_t call_ = 1;
   // Of the present call.
   bool stepping_ = false;
   std::set<std::string> grown_;  ///< queues that an enqueue has added to
   std::vector<JobId> started_;
+  std::vector<Line> given_back_;
+  std::vector<std::pair<JobId, JobState>> unblocked_;
 };
 
 }  // namespace galley::simulation

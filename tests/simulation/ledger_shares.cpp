@@ -51,11 +51,16 @@ void Ledger::check_keys() const {
 
 // ---- limits -----------------------------------------------------------------------------------------------------
 
-/// What was counted under it stays.
-void Ledger::limited(const store::LimitTarget& target, int most) {
+/// What was counted under it stays, but what a former rate has let start says nothing about this one.
+void Ledger::limited(const store::LimitTarget& target, const store::LimitRule& rule) {
   Limit& limit = limits_[target];
   if (limit.number == 0) limit.number = ++limits_put_;
-  limit.most = most;
+  if (limit.rule != rule) limit.starts.clear();
+  limit.rule = rule;
+}
+
+void Ledger::calendar_stepped() {
+  for (auto& [target, limit] : limits_) limit.starts.clear();
 }
 
 bool Ledger::binds(const store::LimitTarget& target, const Fact& fact) const {
@@ -73,7 +78,7 @@ bool Ledger::binds(const store::LimitTarget& target, const Fact& fact) const {
 
 void Ledger::take_holds(JobId id, Fact& known) {
   known.holds.clear();
-  for (const auto& [target, limit] : limits_) {
+  for (auto& [target, limit] : limits_) {
     if (!binds(target, known)) continue;
     const bool each_key = target.scope == store::LimitScope::Key && target.name.empty();
     const Hold& hold = known.holds.emplace_back(Hold{limit.number, each_key ? known.key : ""});
@@ -81,12 +86,93 @@ void Ledger::take_holds(JobId id, Fact& known) {
       const auto& [other, fact] = item;
       return fact.held && std::find(fact.holds.begin(), fact.holds.end(), hold) != fact.holds.end();
     });
-    if (counts > limit.most) {
+    if (limit.rule.max_running > 0 && counts > limit.rule.max_running) {
       violated(Rule::Limit, of(id) + " is the " + std::to_string(counts) + ". claim under " + text(target) +
-                                ", which allows " + std::to_string(limit.most));
+                                ", which allows " + std::to_string(limit.rule.max_running));
+    }
+    if (limit.rule.rate == 0) continue;
+    auto& starts = limit.starts[hold.key];
+    starts.push_back({clock_.mono(), id, known.epoch});
+    check_rate(target, limit, starts);
+  }
+}
+
+/// Each window that ends with the last one.
+void Ledger::check_rate(const store::LimitTarget& target, const Limit& limit, const std::vector<Start>& starts) const {
+  const Duration interval((limit.rule.period.count() + limit.rule.rate - 1) / limit.rule.rate);
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    const auto count = static_cast<std::int64_t>(starts.size() - i);
+    const Duration window = starts.back().at - starts[i].at;
+    if (count <= limit.rule.burst + window / interval) continue;
+    violated(Rule::Rate, std::to_string(count) + " started within " + std::to_string(window.count()) + "us under " +
+                             text(target) + ", which allows one in " + std::to_string(interval.count()) +
+                             "us and a burst of " + std::to_string(limit.rule.burst));
+  }
+}
+
+/// The last claim of this job never started: no rate counts it.
+void Ledger::give_back_start(JobId id, const Fact& known) {
+  given_back_.push_back(line_of(known));
+  for (auto& [target, limit] : limits_) {
+    for (auto& [key, starts] : limit.starts) {
+      std::erase_if(starts, [&](const Start& start) { return start.job == id && start.epoch == known.epoch; });
     }
   }
 }
+
+// ---- shares -----------------------------------------------------------------------------------------------------
+
+int Ledger::weight_of(const Line& line) const {
+  const auto at = weights_.find({line.queue, line.key});
+  return at == weights_.end() ? 1 : at->second;
+}
+
+/// Those whose ready jobs all have one priority, which is the answer; others are compared by more than their turns.
+std::map<Ledger::Line, int> Ledger::ready_lines() const {
+  std::map<Line, int> lines;
+  std::set<Line> mixed;
+  for (const auto& [id, fact] : facts_) {
+    if (fact.state != JobState::Ready) continue;
+    const auto [at, first] = lines.emplace(line_of(fact), fact.priority);
+    if (!first && at->second != fact.priority) mixed.insert(at->first);
+  }
+  for (const Line& line : mixed) lines.erase(line);
+  return lines;
+}
+
+/// A line whose turn has come gives way to another one of weight w at most w / its own weight times, and once more
+/// (the start tags of lane_rules.hpp); one more is the slack of whole jobs. Of runs whose jobs have weights and are
+/// kept from starting by nothing else.
+void Ledger::check_shares() {
+  if (weights_.empty()) return;
+  for (const Line& line : given_back_) {
+    for (auto& [pair, times] : passed_over_) {
+      if (pair.second == line) --times;
+    }
+  }
+  const std::map<Line, int> ready = ready_lines();
+  std::erase_if(passed_over_, [&](const auto& item) { return !ready.contains(item.first.first); });
+  for (const JobId id : started_) {
+    const auto taken = facts_.find(id);
+    if (taken == facts_.end()) continue;
+    const Line went = line_of(taken->second);
+    std::erase_if(passed_over_, [&](const auto& item) { return item.first.first == went; });
+    for (const auto& [line, priority] : ready) {
+      const auto before = ready_before_.find(line);
+      const bool waited = before != ready_before_.end() && before->second == priority;
+      const bool same = line.queue == went.queue && line.kind == went.kind && line.key != went.key;
+      if (!waited || !same || priority < taken->second.priority) continue;
+      const int times = ++passed_over_[{line, went}];
+      const int most = (weight_of(went) + weight_of(line) - 1) / weight_of(line) + 2;
+      if (times <= most) continue;
+      violated(Rule::Share, of(id) + " of key \"" + went.key + "\" goes before those of \"" + line.key + "\", the " +
+                                std::to_string(times) + ". in a row; its weight allows " + std::to_string(most));
+    }
+  }
+  ready_before_ = ready;
+}
+
+// ---- what is counted --------------------------------------------------------------------------------------------
 
 void Ledger::check_limits(const std::vector<store::LimitStats>& stats) const {
   if (stats.size() != limits_.size()) violated(Rule::Limit, "there are not the limits that were put");

@@ -10,6 +10,8 @@ Result<std::vector<store::Enqueued>> PlantedStore::enqueue(std::span<const job::
     if (bug_ == Bug::ForgetToken) job.token.clear();
     if (bug_ == Bug::ForgetUnique) job.unique = {};
     if (bug_ == Bug::IgnoreOrdered) job.ordered = false;
+    if (bug_ == Bug::CallbackEarly) job.awaits = 0;
+    if (bug_ == Bug::LoseMember) job.batch = 0;
   }
   auto answer = ForwardingStore::enqueue(wrong);
   if (answer && bug_ == Bug::LoseEnqueue && ++enqueues_ % 5 == 0) {
@@ -110,7 +112,19 @@ Result<store::StepAnswer> PlantedStore::step(std::size_t limit) {
     for (const auto& [job, claim] : last_) all.push_back({claim.id, {}, {}});
     (void)ForwardingStore::renew(all, std::chrono::hours(1));
   }
-  return ForwardingStore::step(limit);
+  if (bug_ != Bug::TickTwice) return ForwardingStore::step(limit);
+  const auto before = schedules();
+  auto answer = ForwardingStore::step(limit);
+  if (before) tick_again(*before);
+  return answer;
+}
+
+void PlantedStore::tick_again(std::span<const store::ScheduleStats> before) {
+  const auto after = schedules();
+  if (!after) return;
+  for (std::size_t i = 0; i < after->size(); ++i) {
+    if ((*after)[i].enqueued > before[i].enqueued) (void)ForwardingStore::enqueue({&before[i].schedule.job, 1});
+  }
 }
 
 Result<void> PlantedStore::set_max_waiting(const std::string& queue, std::optional<std::int64_t> most) {
@@ -120,9 +134,20 @@ Result<void> PlantedStore::set_max_waiting(const std::string& queue, std::option
 
 Result<void> PlantedStore::put_limit(const store::LimitTarget& target, const store::LimitRule& rule) {
   store::LimitRule wrong = rule;
-  if (bug_ == Bug::LimitOff) ++wrong.max_running;
+  if (bug_ == Bug::LimitOff && wrong.max_running > 0) ++wrong.max_running;
+  if (bug_ == Bug::RateOff) wrong.rate *= 2;
   if (bug_ == Bug::LimitForgets) (void)ForwardingStore::remove_limit(target);
   return ForwardingStore::put_limit(target, wrong);
+}
+
+Result<void> PlantedStore::put_schedule(const store::Schedule& schedule) {
+  store::Schedule wrong = schedule;
+  if (bug_ == Bug::ForgetTick) wrong.rule.misfire = job::Misfire::Skip;
+  return ForwardingStore::put_schedule(wrong);
+}
+
+Result<void> PlantedStore::set_weight(const std::string& queue, const std::string& key, int weight) {
+  return ForwardingStore::set_weight(queue, key, bug_ == Bug::WeightOff && key == "x" ? limits::kMaxWeight : weight);
 }
 
 }  // namespace galley::simulation

@@ -29,6 +29,14 @@ enum class Bug : std::uint8_t {
   LimitForgets,    ///< a limit that is put again does not count what runs under it
   IgnoreHolder,    ///< an ordered job that waits for another try lets the next one of its key start
   IgnoreOrdered,   ///< ordered jobs are like others
+  RateOff,         ///< a limit's rate lets twice as many start
+  WeightOff,       ///< the weight of one key is a thousand
+  CallbackEarly,   ///< a callback does not wait for its batch
+  LoseMember,      ///< a job of a batch is not counted by it
+  TickTwice,       ///< a tick has two jobs
+  ForgetTick,      ///< a tick that nobody served in time has no job, whatever its schedule says
+  IgnoreLeaseEnd,  ///< a worker (not its store) lets attempts go on though their leases end
+  IgnoreLoss,      ///< a worker takes a claim that it cannot renew any more for one that it holds
   HoardAhead,      ///< a worker (not its store) neither starts nor gives back what no slot of its has come for
 };
 
@@ -43,12 +51,15 @@ class PlantedStore final : public engine::ForwardingStore {
   Result<store::StepAnswer> step(std::size_t limit) override;
   Result<void> set_max_waiting(const std::string& queue, std::optional<std::int64_t> most) override;
   Result<void> put_limit(const store::LimitTarget& target, const store::LimitRule& rule) override;
+  Result<void> set_weight(const std::string& queue, const std::string& key, int weight) override;
+  Result<void> put_schedule(const store::Schedule& schedule) override;
 
  private:
   [[nodiscard]] store::Finish wrong(store::Finish finish) const;
   [[nodiscard]] store::ClaimRequest wrong(store::ClaimRequest request) const;
   void put_in_front(const store::Finish& finish);
   void let_pass(const store::Finish& finish);
+  void tick_again(std::span<const store::ScheduleStats> before);
   void hand_out_twice(std::span<const store::ClaimRequest> requests, store::FinishAndClaimAnswer& answer);
 
   Bug bug_;

@@ -100,6 +100,7 @@ void SimWorker::watch() {
     }
     trace_.say(name_, (action.kind == engine::Action::Kind::Stop ? "stops job " : "kills job ") +
                           std::to_string(action.claim.job) + " " + std::string(engine::name(action.reason)));
+    if (settings_.outlives && action.reason == engine::StopReason::LeaseEnding) continue;
     handler.stopped = true;
     if (action.kind == engine::Action::Kind::Kill) {
       handler.killed = true;
@@ -221,6 +222,12 @@ void SimWorker::end(SlotId slot) {
 SimWorker::Handler* SimWorker::running(const engine::SlotClaim& claim) {
   const auto at = handlers_.find(claim.slot);
   return at != handlers_.end() && at->second.attempt->claim().id == claim.claim ? &at->second : nullptr;
+}
+
+void SimWorker::loses(const job::ClaimId& claim) {
+  for (const auto& [slot, handler] : handlers_) {
+    if (handler.attempt->claim().id == claim) lost_.insert(claim.epoch);
+  }
 }
 
 store::Renewal SimWorker::renewal(const engine::SlotClaim& claim) {

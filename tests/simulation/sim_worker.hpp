@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "engine/attempt.hpp"
@@ -22,6 +23,7 @@ struct WorkerSettings {
   double not_started = 0;  ///< how many claims find no thread or no room
   double deaf = 0;         ///< how many rings are missed
   bool hoards = false;     ///< a planted bug: see Bug::HoardAhead
+  bool outlives = false;   ///< another one: Bug::IgnoreLeaseEnd
   double brief = 0;        ///< how many attempts take less than a millisecond: their kinds are claimed ahead
 };
 
@@ -70,6 +72,10 @@ class SimWorker final : private engine::Runner {
   [[nodiscard]] Turned turn();
   void watch();
   void speak(engine::SlotId slot);
+
+  /// It was told that this claim, which a handler still runs, is no longer its own.
+  void loses(const job::ClaimId& claim);
+  [[nodiscard]] bool has_lost(const job::ClaimId& claim) const { return lost_.contains(claim.epoch); }
 
   void stop();
   void hurry();
@@ -120,6 +126,7 @@ class SimWorker final : private engine::Runner {
   engine::Dispatcher dispatcher_;
   store::WorkerId id_ = 0;
   std::map<engine::SlotId, Handler> handlers_;
+  std::set<std::int64_t> lost_;  ///< epochs, each of one claim
   std::optional<base::Mono> waits_until_;
   bool woken_ = false;
   std::int64_t heard_ = 0;  ///< calls

@@ -71,24 +71,26 @@ TEST_P(PlantedBug, IsFoundByTheRuleThatItBreaks) {
   std::printf("found with seed %d\n", static_cast<int>(seed));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, PlantedBug,
-                         testing::Values(Planted{"IgnoreEpoch", Bug::IgnoreEpoch, Rule::Fence},
-                                         Planted{"RenewAnything", Bug::RenewAnything, Rule::Fence},
-                                         Planted{"ShortLease", Bug::ShortLease, Rule::Lease},
-                                         Planted{"NeverRecover", Bug::NeverRecover, Rule::Lease},
-                                         Planted{"PutBackInFront", Bug::PutBackInFront, Rule::Order},
-                                         Planted{"ClaimTooMany", Bug::ClaimTooMany, Rule::ClaimBound},
-                                         Planted{"HandOutTwice", Bug::HandOutTwice, Rule::OneClaim},
-                                         Planted{"BoundOff", Bug::BoundOff, Rule::QueueBound},
-                                         Planted{"LoseEnqueue", Bug::LoseEnqueue, Rule::Kept},
-                                         Planted{"ForgetToken", Bug::ForgetToken, Rule::Kept},
-                                         Planted{"ForgetUnique", Bug::ForgetUnique, Rule::Unique},
-                                         Planted{"CountNoErrors", Bug::CountNoErrors, Rule::Counters},
-                                         Planted{"LimitOff", Bug::LimitOff, Rule::Limit},
-                                         Planted{"LimitForgets", Bug::LimitForgets, Rule::Limit},
-                                         Planted{"IgnoreHolder", Bug::IgnoreHolder, Rule::KeyOrder},
-                                         Planted{"IgnoreOrdered", Bug::IgnoreOrdered, Rule::KeyOrder},
-                                         Planted{"HoardAhead", Bug::HoardAhead, Rule::Ahead}),
-                         [](const auto& planted) { return std::string(planted.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    All, PlantedBug,
+    testing::Values(
+        Planted{"IgnoreEpoch", Bug::IgnoreEpoch, Rule::Fence},
+        Planted{"RenewAnything", Bug::RenewAnything, Rule::Fence}, Planted{"ShortLease", Bug::ShortLease, Rule::Lease},
+        Planted{"NeverRecover", Bug::NeverRecover, Rule::Lease},
+        Planted{"PutBackInFront", Bug::PutBackInFront, Rule::Order},
+        Planted{"ClaimTooMany", Bug::ClaimTooMany, Rule::ClaimBound},
+        Planted{"HandOutTwice", Bug::HandOutTwice, Rule::OneClaim},
+        Planted{"BoundOff", Bug::BoundOff, Rule::QueueBound}, Planted{"LoseEnqueue", Bug::LoseEnqueue, Rule::Kept},
+        Planted{"ForgetToken", Bug::ForgetToken, Rule::Kept}, Planted{"ForgetUnique", Bug::ForgetUnique, Rule::Unique},
+        Planted{"CountNoErrors", Bug::CountNoErrors, Rule::Counters}, Planted{"LimitOff", Bug::LimitOff, Rule::Limit},
+        Planted{"LimitForgets", Bug::LimitForgets, Rule::Limit},
+        Planted{"IgnoreHolder", Bug::IgnoreHolder, Rule::KeyOrder},
+        Planted{"IgnoreOrdered", Bug::IgnoreOrdered, Rule::KeyOrder}, Planted{"RateOff", Bug::RateOff, Rule::Rate},
+        Planted{"WeightOff", Bug::WeightOff, Rule::Share}, Planted{"CallbackEarly", Bug::CallbackEarly, Rule::Batch},
+        Planted{"LoseMember", Bug::LoseMember, Rule::Batch}, Planted{"TickTwice", Bug::TickTwice, Rule::Schedule},
+        Planted{"ForgetTick", Bug::ForgetTick, Rule::Schedule},
+        Planted{"IgnoreLeaseEnd", Bug::IgnoreLeaseEnd, Rule::Overlap},
+        Planted{"IgnoreLoss", Bug::IgnoreLoss, Rule::Lease}, Planted{"HoardAhead", Bug::HoardAhead, Rule::Ahead}),
+    [](const auto& planted) { return std::string(planted.param.name); });
 
 }  // namespace galley::simulation

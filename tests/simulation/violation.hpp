@@ -25,14 +25,19 @@ enum class Rule : std::uint8_t {
   Unique,      ///< a unique key is held by one live job
   QueueBound,  ///< no enqueue exceeds a queue's bound
   ClaimBound,  ///< no claim brings more than was asked for, or anything else
+  Rate,        ///< in no window do more start than a limit's rate and burst allow
+  Share,       ///< no lane is passed over for longer than the weights say
+  Batch,       ///< a callback comes once, when its trigger has come true, and a batch counts what its jobs have done
+  Schedule,    ///< each tick is decided on once, and the one that gets a job gets one
   Ahead,       ///< what a worker has claimed ahead starts, or is given back, in time
   Drained,     ///< without faults every job ends
 };
 
 [[nodiscard]] inline std::string_view name(Rule rule) noexcept {
-  constexpr std::string_view kNames[] = {"kept",   "one claim",   "epoch",       "fence",    "lease",  "overlap",
-                                         "order",  "key order",   "limit",       "counters", "state",  "statistics",
-                                         "unique", "queue bound", "claim bound", "ahead",    "drained"};
+  constexpr std::string_view kNames[] = {"kept",     "one claim",   "epoch",       "fence",    "lease", "overlap",
+                                         "order",    "key order",   "limit",       "counters", "state", "statistics",
+                                         "unique",   "queue bound", "claim bound", "rate",     "share", "batch",
+                                         "schedule", "ahead",       "drained"};
   return kNames[static_cast<std::size_t>(rule)];
 }
 

@@ -1,6 +1,9 @@
 #pragma once
 // Enters each executed verb into the ledger, and then shows it the contents.
 
+#include <string>
+#include <utility>
+
 #include "engine/forwarding_store.hpp"
 #include "simulation/ledger.hpp"
 
@@ -60,12 +63,43 @@ class WatchedStore final : public engine::ForwardingStore {
     return looked(ForwardingStore::set_max_waiting(queue, most));
   }
   Result<void> put_limit(const store::LimitTarget& target, const store::LimitRule& rule) override {
-    ledger_.limited(target, rule.max_running);
+    ledger_.limited(target, rule);
     return looked(ForwardingStore::put_limit(target, rule));
   }
   Result<void> remove_limit(const store::LimitTarget& target) override {
     ledger_.unlimited(target);
     return looked(ForwardingStore::remove_limit(target));
+  }
+  Result<void> set_weight(const std::string& queue, const std::string& key, int weight) override {
+    ledger_.weighed(queue, key, weight);
+    return looked(ForwardingStore::set_weight(queue, key, weight));
+  }
+  Result<BatchId> open_batch(const std::string& name, const std::string& token) override {
+    return entered(ForwardingStore::open_batch(name, token), [&](BatchId batch) { ledger_.opened(token, batch); });
+  }
+  Result<void> seal_batch(BatchId batch) override {
+    auto answer = ForwardingStore::seal_batch(batch);
+    if (answer) ledger_.sealed(batch);
+    return looked(std::move(answer));
+  }
+  Result<void> put_schedule(const store::Schedule& schedule) override {
+    auto answer = ForwardingStore::put_schedule(schedule);
+    if (!answer) violated(Rule::State, "the schedule is refused: " + answer.error().message);
+    ledger_.schedules().put(schedule, every_of(schedule));
+    return looked(std::move(answer));
+  }
+  Result<void> remove_schedule(const std::string& name) override {
+    ledger_.schedules().removed(name);
+    return looked(ForwardingStore::remove_schedule(name));
+  }
+  Result<void> pause_schedule(const std::string& name, bool paused) override {
+    ledger_.schedules().paused(name, paused);
+    return looked(ForwardingStore::pause_schedule(name, paused));
+  }
+
+  /// The rules here are all "@every Ns".
+  [[nodiscard]] static Duration every_of(const store::Schedule& schedule) {
+    return std::chrono::seconds(std::stoi(schedule.rule.expression.substr(7)));
   }
 
  private:
@@ -88,10 +122,14 @@ class WatchedStore final : public engine::ForwardingStore {
     auto page = ForwardingStore::list({}, "", limits::kMaxPage);
     auto lanes = ForwardingStore::lanes();
     auto queues = ForwardingStore::queues();
-    auto limits = ForwardingStore::limits();
-    if (!page || !lanes || !queues || !limits || !page->next.empty())
+    auto all_limits = ForwardingStore::limits();
+    auto batches = ForwardingStore::batches(0, limits::kMaxPage);
+    auto schedules = ForwardingStore::schedules();
+    if (!page || !lanes || !queues || !all_limits || !batches || !schedules || !page->next.empty()) {
       violated(Rule::State, "the contents cannot be listed");
-    ledger_.holds(page->jobs, *lanes, *queues, *limits);
+    }
+    ledger_.holds({std::move(page->jobs), *std::move(lanes), *std::move(queues), *std::move(all_limits),
+                   *std::move(batches), *std::move(schedules)});
   }
 
   Ledger& ledger_;

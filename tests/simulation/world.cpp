@@ -50,6 +50,10 @@ Mix draw_mix(Draw& draw) {
   Mix mix;
   if (draw.chance(0.6)) mix = {.keyed = 0.7, .ordered = draw.chance(0.5) ? 0.8 : 0.3};
   if (draw.chance(0.5)) mix.limited = draw.between(1, 2) / 2.0;
+  if (draw.chance(0.5)) mix.rated = 0.6;
+  if (draw.chance(0.4)) mix.batched = draw.chance(0.5) ? 0.3 : 0.8;
+  if (draw.chance(0.3)) mix.recurring = 0.3;
+  if (draw.chance(0.2)) mix = {.keyed = 0.8, .batched = mix.batched, .recurring = mix.recurring, .weighted = true};
   return mix;
 }
 
@@ -71,7 +75,8 @@ Ran simulate(std::uint64_t seed, Bug bug) {
 }
 
 World::World(std::uint64_t seed, Bug bug)
-    : draw_(seed),
+    : bug_(bug),
+      draw_(seed),
       latest_(clock_.wall()),
       trace_(clock_),
       ledger_(clock_, *this),
@@ -83,11 +88,14 @@ World::World(std::uint64_t seed, Bug bug)
       happens_at_(clock_.mono()),
       jobs_left_(draw_.between(5, 40)) {
   settings_.hoards = bug == Bug::HoardAhead;
+  settings_.outlives = bug == Bug::IgnoreLeaseEnd;
 }
 
 void World::run() {
   join();
   if (mix_.limited > 0) change_limit();
+  if (mix_.weighted) weigh();
+  if (mix_.recurring > 0) change_schedule();
   const int until = draw_.between(kMoves / 4, kMoves);
   while (moves_ < until) move(engine::kNever);
   drain();
@@ -103,6 +111,7 @@ void World::move(base::Mono no_later) {
   if (depth_ == 0) bury();
   check_ahead();
   if (move_urgent()) return;
+  check_lost();
   if (!calm_ && clock_.mono() >= happens_at_) {
     happens_at_ = clock_.mono() + draw_.duration(1ms, 10s);
     return happen();
@@ -153,6 +162,18 @@ void World::check_ahead() const {
   }
 }
 
+/// The watchdogs have done what there was to do.
+void World::check_lost() const {
+  for (const auto& worker : workers_) {
+    if (!runs(*worker) || worker->in_call) continue;
+    for (const auto& [slot, handler] : worker->handlers()) {
+      const job::ClaimId& claim = handler.attempt->claim().id;
+      if (!worker->has_lost(claim) || handler.stopped) continue;
+      violated(Rule::Lease, worker->name() + " goes on with job " + std::to_string(claim.job) + ", which it has lost");
+    }
+  }
+}
+
 void World::advance(base::Mono no_later) {
   base::Mono next = std::min(no_later, calm_ ? engine::kNever : happens_at_);
   for (const auto& worker : workers_) {
@@ -190,6 +211,7 @@ void World::drain() {
   calm_ = true;
   outage_until_ = {};
   if (latest_ > clock_.wall()) clock_.step_wall(latest_ - clock_.wall());
+  ledger_.calendar_stepped();
   for (const auto& worker : workers_) {
     worker->frozen_until = std::min(worker->frozen_until, clock_.mono());  // it wakes only now
     worker->calm();
@@ -198,11 +220,13 @@ void World::drain() {
   bury();
   settings_ = {.lease = settings_.lease};
   for (const char* const queue : {"a", "b"}) (void)store_.resume(queue);
+  for (const std::string& schedule : schedules_) (void)store_.remove_schedule(schedule);
   while (!unsent_.empty()) send(unsent_.size() - 1);
+  end_gathering();
   std::vector<std::string> seasoned;
   for (const auto& worker : workers_) seasoned.push_back(worker->name());
   for (const int last = moves_ + kDrainMoves; !ledger_.all_ended();) {
-    if (moves_ > last) violated(Rule::Drained, "jobs are left that have not ended");
+    if (moves_ > last) violated(Rule::Drained, what_is_left());
     const bool any = std::any_of(workers_.begin(), workers_.end(), [](const auto& w) { return !w->stopping(); });
     if (!any) join();
     move(engine::kNever);
@@ -211,6 +235,16 @@ void World::drain() {
       if (!old && !worker->stalled().empty()) violated(Rule::Drained, worker->name() + " stalls: " + worker->stalled());
     }
   }
+}
+
+std::string World::what_is_left() const {
+  std::string text = "jobs are left that have not ended:";
+  for (const auto& [id, fact] : ledger_.facts()) {
+    if (ledger_.has_ended(fact)) continue;
+    text += " " + std::to_string(id) + " " + std::string(name(fact.state));
+    if (fact.awaits != 0) text += " by batch " + std::to_string(fact.awaits);
+  }
+  return text;
 }
 
 // ---- the way to the store ---------------------------------------------------------------------------------------
@@ -238,6 +272,16 @@ Journey World::journey(std::string_view verb) {
                  (journey.twice ? ", twice" : "") + (journey.dies ? ", dies " : " ") +
                  std::to_string((journey.before + journey.after).count()) + "us");
   return journey;
+}
+
+bool World::loses(const job::ClaimId& claim) {
+  if (caller_) caller_->loses(claim);
+  return bug_ != Bug::IgnoreLoss;
+}
+
+void World::ends(const job::ClaimId& claim) {
+  if (!caller_ || !caller_->has_lost(claim)) return;
+  violated(Rule::Lease, caller_->name() + " ends job " + std::to_string(claim.job) + ", which it has lost");
 }
 
 void World::die() {

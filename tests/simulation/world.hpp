@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,11 +43,30 @@ struct Weather {
   double person = 0;
 };
 
-/// What the jobs of one run are like: how many of them have a key, are ordered by it, and name a limit.
+/// What the jobs of one run are like: how many of them have a key, are ordered by it, and name a limit; how often a
+/// limit has a rate, a producer turns to its batches and splits, a person to the schedules; whether keys have weights.
 struct Mix {
   double keyed = 0;
   double ordered = 0;
   double limited = 0;
+  double rated = 0;
+  double batched = 0;
+  double recurring = 0;
+  bool weighted = false;
+};
+
+/// A batch on its way into the store, whose producer repeats what is not answered.
+struct OpenBatch {
+  std::string token;
+  BatchId id = 0;  ///< 0: it was not answered yet
+  int jobs = 0;    ///< that are still to be put into it
+  std::vector<job::Trigger> callbacks;
+};
+
+/// A split that was not answered yet.
+struct OpenSplit {
+  std::string token;
+  int parts = 0;
 };
 
 inline constexpr std::size_t kMaxWorkers = 4;
@@ -64,6 +84,8 @@ class World final : private Witness, private Road, private Starts {
   void begins(const job::ClaimId& claim) override;
   Journey journey(std::string_view verb) override;
   void pass(Duration time) override;
+  bool loses(const job::ClaimId& claim) override;
+  void ends(const job::ClaimId& claim) override;
   void die() override;
 
   [[nodiscard]] Starts& starts() noexcept { return *this; }
@@ -73,11 +95,13 @@ class World final : private Witness, private Road, private Starts {
   bool move_urgent();
   bool move_one();
   void check_ahead() const;
+  void check_lost() const;
   void advance(base::Mono no_later);
   [[nodiscard]] bool runs(const SimWorker& worker) const;
   void turn(SimWorker& worker);
   void bury();
   void drain();
+  [[nodiscard]] std::string what_is_left() const;
 
   // What comes from outside.
   void happen();
@@ -89,10 +113,18 @@ class World final : private Witness, private Road, private Starts {
   void produce();
   void send(std::size_t index);
   [[nodiscard]] job::NewJob new_job();
+  void start_gathering();
+  void gather();
+  void gather_on(std::size_t index);
+  void send_split(std::size_t index, bool last_time);
+  void end_gathering();
   void operate();
   void change_queue();
   void change_limit();
+  void change_schedule();
+  void weigh();
 
+  Bug bug_;
   Draw draw_;
   base::ManualClock clock_;
   Time latest_;  ///< that the calendar has shown
@@ -105,6 +137,9 @@ class World final : private Witness, private Road, private Starts {
   std::vector<std::unique_ptr<SimWorker>> workers_;
   SimWorker* caller_ = nullptr;  ///< whose call is under way; nothing: a producer or a person
   std::vector<job::NewJob> unsent_;
+  std::vector<OpenBatch> batches_;
+  std::vector<OpenSplit> splits_;
+  std::set<std::string> schedules_;
   std::vector<store::WorkerId> dead_;
   base::Mono outage_until_{};
   base::Mono happens_at_{};

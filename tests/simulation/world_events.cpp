@@ -37,6 +37,7 @@ void World::happen() {
     const int minutes = draw_.between(-240, 240);
     trace_.say("world", "the calendar steps by " + std::to_string(minutes) + " min");
     clock_.step_wall(std::chrono::minutes(minutes));
+    ledger_.calendar_stepped();
     latest_ = std::max(latest_, clock_.wall());
     return;
   }
@@ -137,6 +138,7 @@ job::NewJob World::new_job() {
 }
 
 void World::produce() {
+  if (draw_.chance(mix_.batched)) return gather();
   if (!unsent_.empty() && draw_.chance(0.5)) return send(draw_.bits() % unsent_.size());
   for (int count = draw_.between(1, 4); count > 0 && jobs_left_ > 0; --count, --jobs_left_) {
     unsent_.push_back(new_job());
@@ -178,13 +180,60 @@ void World::change_limit() {
     trace_.say("person", "removes " + name);
     return (void)store_.remove_limit(target);
   }
-  const int most = draw_.between(1, 3);
-  trace_.say("person", "sets " + name + " to " + std::to_string(most));
-  (void)store_.put_limit(target, {.max_running = most});
+  store::LimitRule rule{.max_running = draw_.between(1, 3)};
+  if (draw_.chance(mix_.rated)) {
+    rule = {.max_running = draw_.chance(0.5) ? rule.max_running : 0,
+            .rate = draw_.between(1, 5),
+            .period = draw_.duration(100ms, 20s),
+            .burst = draw_.between(1, 3)};
+  }
+  trace_.say("person", "sets " + name + " to " + std::to_string(rule.max_running) + ", " + std::to_string(rule.rate) +
+                           " in " + std::to_string(rule.period.count()) + "us, burst " + std::to_string(rule.burst));
+  (void)store_.put_limit(target, rule);
+}
+
+void World::weigh() {
+  for (const std::string& queue : kQueues) {
+    for (const std::string& key : kKeys) (void)store_.set_weight(queue, key, draw_.between(1, 3));
+  }
+}
+
+/// Few and slow ones: each of their ticks is a job more.
+void World::change_schedule() {
+  const std::string name = draw_.chance(0.5) ? "s1" : "s2";
+  if (schedules_.contains(name)) {
+    const bool paused = draw_.chance(0.5);
+    switch (draw_.between(0, 2)) {
+      case 0:
+        trace_.say("person", (paused ? "pauses schedule " : "resumes schedule ") + name);
+        return (void)store_.pause_schedule(name, paused);
+      case 1:
+        if (draw_.chance(0.7)) break;
+        trace_.say("person", "removes schedule " + name);
+        schedules_.erase(name);
+        return (void)store_.remove_schedule(name);
+      default: break;
+    }
+  }
+  store::Schedule schedule;
+  schedule.name = name;
+  schedule.rule.misfire = static_cast<job::Misfire>(draw_.between(0, 2));
+  schedule.rule.overlap = static_cast<job::Overlap>(draw_.between(0, 1));
+  const int seconds = schedule.rule.misfire == job::Misfire::All ? 1'200 : draw_.chance(0.5) ? 20 : 90;
+  schedule.rule.expression = "@every " + std::to_string(seconds) + "s";
+  schedule.job.queue = name == "s1" ? "a" : "b";
+  schedule.job.kind = "k";
+  schedule.job.content = job::Content::Bytes;
+  schedule.job.payload = name;
+  schedule.job.policy.max_attempts = 2;
+  trace_.say("person", "puts schedule " + name + " " + schedule.rule.expression);
+  schedules_.insert(name);
+  (void)store_.put_schedule(schedule);
 }
 
 void World::operate() {
   if (draw_.chance(0.3 * mix_.limited)) return change_limit();
+  if (draw_.chance(mix_.recurring)) return change_schedule();
   if (ledger_.facts().empty() || draw_.chance(0.2)) return change_queue();
   std::vector<JobId> ids;
   for (const auto& [id, fact] : ledger_.facts()) ids.push_back(id);

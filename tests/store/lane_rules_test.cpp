@@ -71,13 +71,32 @@ TEST(Rates, AStartThatNeverRanIsGivenBack) {
   const LimitRule rule = rate(1, 1h, 1);
   Use use;
   count_start(rule, use, kNow);
-  count_end(rule, use, true);
+  count_end(rule, use, Duration{0});
   EXPECT_EQ(room_in(rule, use, kNow).jobs, 1);
   EXPECT_TRUE(is_nothing(rule, use, kNow));
   count_start(rule, use, kNow);
-  count_end(rule, use, false);
+  count_end(rule, use, std::nullopt);
   EXPECT_EQ(room_in(rule, use, kNow).jobs, 0);
   EXPECT_FALSE(is_nothing(rule, use, kNow));
+}
+
+TEST(Rates, AStartThatIsGivenBackLateLetsNoMoreStartThanTheRate) {
+  const LimitRule rule = rate(1, 10s, 1);
+  Use use;
+  count_start(rule, use, kNow);
+  count_start(rule, use, kNow + 20'000'000);
+  count_end(rule, use, 25s);
+  EXPECT_EQ(room_in(rule, use, kNow + 25'000'000).jobs, 0) << "the second one started five seconds ago";
+  EXPECT_EQ(room_in(rule, use, kNow + 30'000'000).jobs, 1);
+
+  const LimitRule burst = rate(1, 10s, 2);
+  use = {};
+  count_start(burst, use, kNow);
+  count_start(burst, use, kNow + 5'000'000);
+  count_end(burst, use, 7s);
+  count_start(burst, use, kNow + 7'000'000);
+  EXPECT_EQ(room_in(burst, use, kNow + 14'999'999).jobs, 0) << "two in the last ten seconds, of a burst of two";
+  EXPECT_EQ(room_in(burst, use, kNow + 17'000'000).jobs, 1);
 }
 
 TEST(Rates, AClockThatIsSteppedBackStopsThemForABurstAtMost) {

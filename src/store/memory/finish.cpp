@@ -52,7 +52,9 @@ FinishAnswer MemoryStore::finish_one(const Finish& finish, const Now& now) {
   }
   job->finished_epoch = finish.claim.epoch;
   auto& record = job->record;
+  std::optional<Duration> never;
   if (finish.event == JobEvent::Release) {
+    never = now.wall - *record.started_at;
     record.started_at = job->started_before;
   } else {
     record.counters = finish.counters;
@@ -69,7 +71,7 @@ FinishAnswer MemoryStore::finish_one(const Finish& finish, const Now& now) {
     record.result = finish.result;
   }
   if (finish.checkpoint) record.checkpoint = *finish.checkpoint;
-  end_holds(*job, finish.event == JobEvent::Release, now);
+  end_holds(*job, never, now);
   move(*job, settled(finish.event, record.cancel_requested), now, finish.delay);
   return FinishAnswer::Finished;
 }

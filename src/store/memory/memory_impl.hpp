@@ -240,7 +240,7 @@ class MemoryStore final : public Store {
   [[nodiscard]] std::optional<FullLimit> full_limit(const job::JobRecord& job, const Now& now);
   void start_holds(Entry& entry, const Now& now);
   /// The claim is over; `never`: its job was put back before it ran.
-  void end_holds(Entry& entry, bool never, const Now& now);
+  void end_holds(Entry& entry, std::optional<Duration> never, const Now& now);
   struct Next {
     Entry* job = nullptr;
     bool competed = false;            ///< it is of no lane, and others of its kind are

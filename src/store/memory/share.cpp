@@ -157,7 +157,7 @@ void MemoryStore::start_holds(Entry& job, const Now& now) {
   }
 }
 
-void MemoryStore::end_holds(Entry& job, bool never, const Now& now) {
+void MemoryStore::end_holds(Entry& job, std::optional<Duration> never, const Now& now) {
   for (const Hold& hold : job.holds) {
     for (auto& [target, limit] : limits_) {
       if (limit.id != hold.limit) continue;

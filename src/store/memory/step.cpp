@@ -92,7 +92,7 @@ bool MemoryStore::crash(Entry& job, const Now& now) {
   job::AttemptReport report;
   report.run_time = std::max(now.wall - *record.started_at, Duration{0});
   keep_attempt(job, "crashed", report, now);
-  end_holds(job, false, now);
+  end_holds(job, std::nullopt, now);
   if (record.cancel_requested) {
     move(job, JobEvent::Cancel, now);
     return false;

@@ -260,7 +260,7 @@ class Backend final : public Store {
     bool filled = false;              ///< a limit has no room any more
   };
   [[nodiscard]] Held start_holds(Transaction& tx, const job::JobRecord& job);
-  void end_holds(Transaction& tx, const std::vector<Hold>& holds, bool never);
+  void end_holds(Transaction& tx, const std::vector<Hold>& holds, std::optional<Duration> never);
   /// Lanes that were put aside for this limit have their turns again.
   void open_lanes(Transaction& tx, const LimitTarget& target);
   // finish.cpp

@@ -109,7 +109,7 @@ FinishAnswer Backend::finish_one(Transaction& tx, const Finish& finish) {
   }
   write_row(db_, id, move);
   note_since(id, stands);
-  end_holds(tx, holds, released);
+  end_holds(tx, holds, released ? std::optional(Duration(now - started_us)) : std::nullopt);
   Place place = row->place;
   place.lane = lane;
   place.state = move.state;

@@ -52,7 +52,7 @@ Backend::Held Backend::start_holds(Transaction& tx, const job::JobRecord& job) {
   return held;
 }
 
-void Backend::end_holds(Transaction& tx, const std::vector<Hold>& holds, bool never) {
+void Backend::end_holds(Transaction& tx, const std::vector<Hold>& holds, std::optional<Duration> never) {
   for (const auto& [limit_id, key] : holds) {
     const KeptLimit* const limit = directory_.limit(limit_id);
     if (!limit) continue;  // it was removed meanwhile

@@ -147,7 +147,7 @@ void Backend::recover_one(Transaction& tx, JobId id, std::int64_t epoch, StepAns
   keep_attempt(id, move.counters.attempts, crashed, started_us, tx.wall_us(), worker);
   write_row(db_, id, move);
   note_since(id, stands);
-  end_holds(tx, holds, false);
+  end_holds(tx, holds, std::nullopt);
   Place place = row->place;
   place.lane = lane;
   place.state = move.state;
