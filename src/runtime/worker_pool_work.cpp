@@ -21,9 +21,9 @@ constexpr std::array<std::array<std::size_t, kTaskClasses>, kTaskClasses> kOrder
 /// Looks before a worker sleeps, about 2 us: a sleep and its wake-up cost more than that.
 constexpr int kSpins = 50;
 
-/// And then, where that was of use lately, some 20 us more in which it gives way to others: a loop that awaits its
-/// tasks one by one has been back with the next one by then.
-constexpr int kLooks = 64;
+/// And then, where that was of use lately (base/patience.hpp), some 100 us more, giving way at each look: a loop that
+/// awaits its tasks one by one has been back with the next one by then, even where it slept.
+constexpr int kLooks = 400;
 
 thread_local TaskContext* this_worker = nullptr;
 thread_local const void* this_pool = nullptr;

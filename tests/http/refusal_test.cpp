@@ -89,13 +89,14 @@ TEST(AcceptGate, SpendsNothingWhereNobodyWaits) {
   OverloadOptions limits;
   limits.interval = 60s;  // while closed it lets one through in 5 s, and one for each that is refused
   OverloadGuard guard(limits);
-  const auto take = [&](Duration waited) {
+  const auto take = [&](Duration waited, Duration ago = 0s) {
     Arrival arrival;
-    const base::Mono now = clock.mono();
+    const base::Mono now = clock.mono() - ago;
     arrival.at = (now - waited).time_since_epoch();
     return guard.take(arrival, now.time_since_epoch()).admitted;
   };
-  static_cast<void>(take(2 * limits.target));
+  static_cast<void>(take(3 * limits.target, limits.interval));
+  static_cast<void>(take(3 * limits.target));
   static_cast<void>(take(10 * limits.target));
   ASSERT_TRUE(guard.busy());
   ASSERT_FALSE(guard.accept(clock.mono().time_since_epoch()).open);
