@@ -134,13 +134,16 @@ void LoopReactor::take_posted() {
   ready.push(scheduler_.*revealed(SchedulerQueue{}));
 }
 
+bool LoopReactor::arm() {
+  asio_detail::conditionally_enabled_mutex::scoped_lock lock(scheduler_.*revealed(SchedulerMutex{}));
+  ready.push(scheduler_.*revealed(SchedulerQueue{}));
+  if (!ready.empty()) return false;
+  scheduler_.*revealed(SchedulerInterrupted{}) = false;  // so does stop()
+  return true;
+}
+
 bool LoopReactor::begin_sleep() {
-  {
-    asio_detail::conditionally_enabled_mutex::scoped_lock lock(scheduler_.*revealed(SchedulerMutex{}));
-    ready.push(scheduler_.*revealed(SchedulerQueue{}));
-    if (!ready.empty()) return false;
-    scheduler_.*revealed(SchedulerInterrupted{}) = false;  // so the next post interrupts, and so does stop()
-  }
+  if (!arm()) return false;
   scheduler_.work_finished();  // what the loop has counted for itself (LoopCore::begin_run)
   return true;
 }

@@ -47,6 +47,8 @@ class LoopReactor final : public boost::asio::detail::epoll_reactor {
   /// true and end_sleep() the loop counts as no work, so whoever drops the last work guard stops the scheduler, which
   /// ends the sleep.
   [[nodiscard]] bool begin_sleep();
+  /// The first part of it: the next post interrupts.
+  [[nodiscard]] bool arm();
   /// Between the two, after a look: there is something to do.
   [[nodiscard]] bool found();
   void end_sleep() { scheduler_.work_started(); }

@@ -201,7 +201,8 @@ bool LoopCore::look_out() {
     if (reactor_->found() || !inbox.empty() || errors_wait()) break;
     if (clock_.now_ns() >= until) {
       patience_.was_in_vain();
-      return false;
+      // A look may have taken an interrupt whose reason it could not see yet; none would follow.
+      return !reactor_->arm() || context->stopped();
     }
     std::this_thread::yield();
   }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ticks.hpp"
 #include "runtime/worker_pool_impl.hpp"
 
 namespace galley {
@@ -21,9 +22,9 @@ constexpr std::array<std::array<std::size_t, kTaskClasses>, kTaskClasses> kOrder
 /// Looks before a worker sleeps, about 2 us: a sleep and its wake-up cost more than that.
 constexpr int kSpins = 50;
 
-/// And then, where that was of use lately (base/patience.hpp), some 100 us more, giving way at each look: a loop that
-/// awaits its tasks one by one has been back with the next one by then, even where it slept.
-constexpr int kLooks = 400;
+/// And then, where that was of use lately (base/patience.hpp), for so long, giving way at each look: a loop that awaits
+/// its tasks one by one is back with the next one by then, even where it slept.
+constexpr std::int64_t kLookOutNs = 100'000;
 
 thread_local TaskContext* this_worker = nullptr;
 thread_local const void* this_pool = nullptr;
@@ -176,7 +177,8 @@ bool WorkerPool::Impl::look(Worker& worker, runtime::TaskRing::Popped& out) {
     _mm_pause();
   }
   if (!worker.patience.looks()) return false;
-  for (int look = 0; look < kLooks; ++look) {
+  // In time, not in number: one that has lost its core for long is no finder for what is submitted meanwhile.
+  for (const std::int64_t until = base::mono_ns() + kLookOutNs; base::mono_ns() < until;) {
     if (pop(worker, out)) return worker.patience.paid(), true;
     sched_yield();
   }

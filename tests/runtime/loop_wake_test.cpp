@@ -132,6 +132,24 @@ TEST(LoopWake, PostsOfAnotherThreadBetweenTwoLooksAreRunEachTime) {
   }
 }
 
+/// Before it sleeps a loop looks for 100 us; the posts come around the end of that, from two threads.
+TEST(LoopWake, PostsThatComeWhenALoopGivesUpLookingAreRunEachTime) {
+  constexpr int kRounds = 3'000;
+  Running running;
+  const auto post_and_wait = [&](int seed) {
+    for (int round = 0; round < kRounds; ++round) {
+      Event told;
+      asio::post(running.loop.context(), [&] { told.set(); });
+      ASSERT_TRUE(told.wait()) << round;
+      const std::int64_t until = base::mono_ns() + 80'000 + (round * seed) % 40'000;
+      while (base::mono_ns() < until) std::this_thread::yield();
+    }
+  };
+  std::thread other([&] { post_and_wait(7'919); });
+  post_and_wait(6'361);
+  other.join();
+}
+
 TEST(LoopWake, TheEndOfTheLastWorkGuardEndsALoopThatSleeps) {
   Running running;
   running.settle();
