@@ -34,6 +34,9 @@ struct SystemMutex {
 struct SchedulerInterrupted {
   friend constexpr auto revealed(SchedulerInterrupted);
 };
+struct SchedulerStopped {
+  friend constexpr auto revealed(SchedulerStopped);
+};
 struct SchedulerWork {
   friend constexpr auto revealed(SchedulerWork);
 };
@@ -53,6 +56,7 @@ template struct Reveal<&asio_detail::scheduler::mutex_, SchedulerMutex>;
 template struct Reveal<&asio_detail::conditionally_enabled_mutex::mutex_, SchedulerMutexInside>;
 template struct Reveal<&asio_detail::posix_mutex::mutex_, SystemMutex>;
 template struct Reveal<&asio_detail::scheduler::task_interrupted_, SchedulerInterrupted>;
+template struct Reveal<&asio_detail::scheduler::stopped_, SchedulerStopped>;
 template struct Reveal<&asio_detail::scheduler::outstanding_work_, SchedulerWork>;
 template struct Reveal<&SteadyService::timer_queue_, ServiceTimers>;
 template struct Reveal<&asio_detail::timer_queue<SteadyTraits>::heap_, TimerHeap>;
@@ -154,7 +158,7 @@ bool LoopReactor::found() {
   pthread_mutex_t& lock =
       scheduler_.*revealed(SchedulerMutex{}).*revealed(SchedulerMutexInside{}).*revealed(SystemMutex{});
   if (pthread_mutex_trylock(&lock) != 0) return false;
-  const bool posted = !(scheduler_.*revealed(SchedulerQueue{})).empty();
+  const bool posted = !(scheduler_.*revealed(SchedulerQueue{})).empty() || scheduler_.*revealed(SchedulerStopped{});
   pthread_mutex_unlock(&lock);
   return posted;
 }

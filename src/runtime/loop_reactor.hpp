@@ -49,7 +49,7 @@ class LoopReactor final : public boost::asio::detail::epoll_reactor {
   [[nodiscard]] bool begin_sleep();
   /// The first part of it: the next post interrupts.
   [[nodiscard]] bool arm();
-  /// Between the two, after a look: there is something to do.
+  /// Between the two, after a look: there is something to do, or the scheduler was stopped.
   [[nodiscard]] bool found();
   void end_sleep() { scheduler_.work_started(); }
   /// What was posted by the handlers that were run here: into `ready`.

@@ -196,7 +196,7 @@ void LoopCore::rest() {
 bool LoopCore::look_out() {
   if (!patience_.looks()) return context->stopped();
   const std::int64_t until = last_ + kLookOut;
-  while (!context->stopped()) {
+  while (true) {
     reactor_->look(false);
     if (reactor_->found() || !inbox.empty() || errors_wait()) break;
     if (clock_.now_ns() >= until) {

@@ -54,7 +54,7 @@ bool WaitWatch::turns_busy(Nanos wait, Nanos now) {
 
 void WaitWatch::count(Nanos wait, Nanos now) {
   if (now - counted_from_ >= interval_) {
-    beyond_ = 2 * counted_beyond_ > counted_;
+    beyond_ = now - counted_from_ < 2 * interval_ && 2 * counted_beyond_ > counted_;  // older counts say nothing
     counted_ = counted_beyond_ = 0;
     counted_from_ = now;
   }

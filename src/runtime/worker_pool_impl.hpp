@@ -180,6 +180,7 @@ class WorkerPool::Impl {
   /// scale_at_ is never, until somebody says that there is something to look at. Who says so sets it to false.
   std::atomic<bool> scaling_sleeps_{false};
   std::atomic<std::int64_t> scaling_looks_{0};
+  base::Mono unstamped_since_ = base::Mono::max();
   std::size_t scaled_to_ = 0;  ///< waits up to here have been looked at
 };
 

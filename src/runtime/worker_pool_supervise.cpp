@@ -97,9 +97,18 @@ void WorkerPool::Impl::scale(base::Mono now) {
   const PoolScaling& scaling = options_.scaling;
   auto waits = waits_.since(scaled_to_);
   // What waits now and is not begun shows in no sample yet.
+  bool unstamped = false;
   for (const runtime::TaskRing& ring : rings_) {
-    if (const auto oldest = ring.oldest()) waits.push_back(now - *oldest);
+    if (const auto oldest = ring.oldest()) {
+      waits.push_back(now - *oldest);
+    } else {
+      unstamped = unstamped || ring.size() > 0;
+    }
   }
+  // Where tasks that carry no stamp wait at each look, they have waited since the first. While tasks begin all the time
+  // others take their place, and then this is one wait among many samples.
+  unstamped_since_ = unstamped ? std::min(unstamped_since_, now) : base::Mono::max();
+  if (unstamped) waits.push_back(now - unstamped_since_);
   const bool slow = runtime::quantile(waits, 0.95) > scaling.target;
   above_target_ = slow ? above_target_ + 1 : 0;
   const int busy = stats().busy;

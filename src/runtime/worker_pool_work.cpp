@@ -178,10 +178,11 @@ bool WorkerPool::Impl::look(Worker& worker, runtime::TaskRing::Popped& out) {
   }
   if (!worker.patience.looks()) return false;
   // In time, not in number: one that has lost its core for long is no finder for what is submitted meanwhile.
-  for (const std::int64_t until = base::mono_ns() + kLookOutNs; base::mono_ns() < until;) {
-    if (pop(worker, out)) return worker.patience.paid(), true;
+  const std::int64_t until = base::mono_ns() + kLookOutNs;
+  do {
     sched_yield();
-  }
+    if (pop(worker, out)) return worker.patience.paid(), true;
+  } while (base::mono_ns() < until);
   worker.patience.was_in_vain();
   return false;
 }

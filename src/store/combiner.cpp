@@ -6,6 +6,8 @@
 #include <thread>
 #include <utility>
 
+#include "base/ticks.hpp"
+
 namespace galley::store {
 
 /// Where the callers of a batch wait. Shared, because the last of them may be gone before it has opened for all.
@@ -29,7 +31,7 @@ namespace {
 // So many batches of one thread alone mean that it is the only one that enqueues, and has nobody to wait for.
 constexpr int kAlone = 16;
 
-constexpr int kLooks = 200;  // a look and the way to the scheduler and back take about 0.25 us
+constexpr std::int64_t kLookOutNs = 50'000;  // about a commit without a sync
 
 std::size_t payload_bytes(const std::vector<job::NewJob>& jobs) noexcept {
   std::size_t bytes = 0;
@@ -76,10 +78,11 @@ Result<std::vector<Enqueued>> Combiner::enqueue(std::vector<job::NewJob> jobs) {
 template <class Over>
 bool Combiner::look_for(const Over& over) noexcept {
   if (!patience_.looks()) return false;
-  for (int look = 0; look < kLooks; ++look) {
-    if (over()) return patience_.paid(), true;
+  const std::int64_t until = base::mono_ns() + kLookOutNs;
+  do {
     std::this_thread::yield();
-  }
+    if (over()) return patience_.paid(), true;
+  } while (base::mono_ns() < until);
   patience_.was_in_vain();
   return false;
 }

@@ -56,7 +56,7 @@ class CounterKinds(unittest.TestCase):
                 self.assertEqual(values, sorted(values), row)
                 self.assertLessEqual(values[2], 1_000, row)
             if row[1] == 'one line':
-                self.assertEqual(row[-1], '100.0 %')
+                self.assertIn(row[-1], ('100.0 %', '-'), row)  # none of them ended in so short a time
 
     def test_a_table_with_a_hole_is_none(self):
         ran = subprocess.run([*TABLES, '/bin/false', '--quick'], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,

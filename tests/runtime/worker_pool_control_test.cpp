@@ -97,8 +97,8 @@ TEST(PoolScale, GrowsWhenTasksWaitTooLongAndShrinksWhenIdle) {
     }),
               Submitted::Accepted);
   }
-  // Not each task is stamped: the one that waits longest must be one of those to be seen.
-  for (int i = 0; i < 32; ++i) ASSERT_EQ(pool.try_submit([] {}), Submitted::Accepted);
+  // Tasks that come so fast are not all stamped; these are seen to wait all the same.
+  for (int i = 0; i < 8; ++i) ASSERT_EQ(pool.try_submit([] {}), Submitted::Accepted);
   ASSERT_TRUE(begun.wait(3));
   while (pool.size() < 3) std::this_thread::yield();  // counted when all its threads are there
   go.set();

@@ -130,7 +130,7 @@ struct PoolStats {
   std::int64_t waiting_for_room = 0;
   std::int64_t errors_dropped = 0;  ///< by the sink's bound
   std::int64_t scaling_looks = 0;   ///< whether to scale; none while it is idle at its least size
-  /// Of every eighth task, the last thousand or so: zero where there is none.
+  /// Of each task to every 32nd, the faster they come the fewer; the last thousand or so: zero where there is none.
   Duration wait_p50{0}, wait_p99{0}, run_p50{0}, run_p99{0};
 };
 
